@@ -1,0 +1,49 @@
+# Every target makes the virtual environment when there is none.
+# PYTHON makes it. RESULTS is what tables and figures are made of. ARCHIVES and PAPER are where `make paper` finds
+# the archives and puts what it makes of them; GRID_OPTIONS are further options of its run-grid.
+PYTHON ?= python3
+RESULTS ?= results
+ARCHIVES ?= archives
+PAPER ?= paper
+GRID_OPTIONS ?=
+
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+.PHONY: install demo paper tables figures test lint clean
+
+install: $(INSTALLED)
+
+$(INSTALLED): setup.cfg pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv || { rm -rf .venv; exit 1; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]' --constraint constraints.txt
+	touch $@
+
+# The whole study, small, on images that the package makes itself.
+demo: $(INSTALLED)
+	$(BIN)/cifake-keras data prepare procedural --data-dir demo/data
+	$(BIN)/cifake-keras run-grid --preset demo --no-sweep --data-dir demo/data \
+		--results-dir demo/results --saved-models-dir demo/saved_models
+	$(BIN)/cifake-keras figures --results-dir demo/results
+	$(BIN)/cifake-keras tables --results-dir demo/results
+
+# The study on real images, as far as their archives are at hand; goes on where it was stopped.
+paper: $(INSTALLED)
+	bash scripts/prepare_archives.sh $(BIN)/cifake-keras $(ARCHIVES) $(PAPER)/data
+	$(BIN)/cifake-keras run-grid --preset available --data-dir $(PAPER)/data \
+		--results-dir $(PAPER)/results --saved-models-dir $(PAPER)/saved_models $(GRID_OPTIONS)
+	$(BIN)/cifake-keras figures --results-dir $(PAPER)/results
+	$(BIN)/cifake-keras tables --results-dir $(PAPER)/results
+
+tables figures: $(INSTALLED)
+	$(BIN)/cifake-keras $@ --results-dir $(RESULTS)
+
+test: $(INSTALLED)
+	$(BIN)/python -m pytest
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+clean:
+	rm -rf .venv demo build *.egg-info

@@ -1,0 +1,247 @@
+"""Click commands. Each imports what it needs when it runs: TensorFlow alone takes seconds."""
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from cifake_keras import protocol
+from cifake_keras.errors import UserError
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ["KERAS_BACKEND"] = "tensorflow"
+
+
+class _Commands(click.Group):
+    """Turns what went wrong outside the program into one sentence and exit status 2."""
+
+    def invoke(self, context: click.Context):
+        try:
+            return super().invoke(context)
+        except UserError as error:
+            raise _failure(str(error)) from error
+        except OSError as error:
+            what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+            raise _failure(f"{what}. Nothing half-written was left; mend it and run the command again.") from error
+        except KeyboardInterrupt:
+            click.echo("Interrupted. What is finished is kept; the same command goes on from there.", err=True)
+            raise SystemExit(130) from None
+
+
+def _import_tensorflow() -> None:
+    """Imports it, and looks for devices, without its notices about instruction sets and GPUs that are not there.
+
+    They are written before TensorFlow reads its own log level. Errors are Python exceptions and are not lost.
+    """
+    sys.stderr.flush()
+    stderr = os.dup(2)
+    with open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        import tensorflow
+
+        tensorflow.config.list_logical_devices()
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)
+
+
+def _failure(message: str) -> click.ClickException:
+    failure = click.ClickException(message)
+    failure.exit_code = 2
+    return failure
+
+
+def _folder(option: str, default: str, purpose: str):
+    return click.option(
+        option, type=click.Path(path_type=Path, file_okay=False), default=default, show_default=True, help=purpose
+    )
+
+
+_data_dir = _folder("--data-dir", "data", "Where prepared sources are kept.")
+_results_dir = _folder("--results-dir", "results", "Where cells, tables and figures are kept.")
+
+
+def _selection(command):
+    """The options that select cells; each may be repeated, and without it all are taken."""
+    phases = [phase.name for phase in protocol.PAPER_PHASES]
+    options = (
+        click.option("--phase", "phases", multiple=True, type=click.Choice(phases), default=phases),
+        click.option(
+            "--condition",
+            "conditions",
+            multiple=True,
+            type=click.Choice(list(protocol.CONDITIONS)),
+            default=list(protocol.CONDITIONS),
+        ),
+        click.option(
+            "--classifier",
+            "classifiers",
+            multiple=True,
+            type=click.Choice(list(protocol.CLASSIFIERS)),
+            default=["paper"],
+            show_default=True,
+        ),
+        click.option("--seeds", type=click.IntRange(1), default=1, show_default=True, help="Seeds 0 to N-1."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@click.group(cls=_Commands)
+@click.version_option(package_name="cifake-keras")
+def main():
+    """A replication of ISITCAP? (does an autoencoder help a detector of synthetic images generalise?) in Keras."""
+
+
+@main.group()
+def data():
+    """Prepare images and see what is there."""
+
+
+@data.command("prepare")
+@click.argument("source", type=click.Choice(["cifake", "tiny_imagenet", "image_folder", "procedural"]))
+@click.option(
+    "--from", "origin", type=click.Path(path_type=Path, exists=True), help="The folder or zip archive to read."
+)
+@click.option("--generator", help="image_folder: the generator's name, for instance SDv1.5.")
+@click.option("--photographs", help="image_folder: a name for real images.")
+@_data_dir
+def prepare(source, origin, generator, photographs, data_dir):
+    """Decode the images of SOURCE once and keep them as a TFDS data set below the data folder."""
+    from cifake_keras.sources import prepared
+
+    if source == "procedural":
+        for name in protocol.SOURCES.values():
+            if name.dataset.startswith("procedural/"):
+                prepared.prepare(source, data_dir, config=name.name)
+        return
+    if origin is None:
+        raise click.UsageError(f"{source} is read from a folder or zip archive: give its place with --from.")
+    if source == "image_folder":
+        prepared.prepare(source, data_dir, origin=origin, **_one_class(generator, photographs))
+    else:
+        prepared.prepare(source, data_dir, origin=origin)
+
+
+def _one_class(generator: str | None, photographs: str | None) -> dict[str, str]:
+    if bool(generator) == bool(photographs):
+        raise click.UsageError("image_folder holds one class: give --generator NAME (fakes) or --photographs NAME.")
+    return {"title": generator or photographs, "label": "FAKE" if generator else "REAL"}
+
+
+@data.command("list")
+@_data_dir
+def list_(data_dir):
+    """Show which sources are prepared, and how to get the others."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from cifake_keras.sources import prepared
+
+    there = prepared.available(data_dir)
+    table = Table("source", "images", "state", "how to get it", box=None)
+    for source in protocol.SOURCES.values():
+        count = there.pop(source.dataset, None)
+        table.add_row(source.name, f"{count:,}" if count else "", "ready" if count else "absent", source.how)
+    for dataset, count in there.items():
+        table.add_row(dataset, f"{count:,}", "ready", "(in no phase of the paper)")
+    Console().print(table)
+
+
+@main.command("run-grid")
+@click.option("--preset", type=click.Choice(protocol.PRESETS), default="available", show_default=True)
+@_selection
+@click.option("--sweep/--no-sweep", "swept", default=True, show_default=True, help="Sweep, or train with fixed values.")
+@click.option("--epochs", type=click.IntRange(1), help="In place of the protocol's, for a trial.")
+@click.option("--kernel", type=click.Choice(protocol.KERNELS), default=protocol.KERNELS[0], show_default=True)
+@click.option(
+    "--precision",
+    type=click.Choice(["auto", "float32", "bfloat16"]),
+    default="auto",
+    show_default=True,
+    help="auto: bfloat16 where the processor or GPU computes in it.",
+)
+@click.option(
+    "--validation-files",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="A folder with the authors' val_real_filenames.csv and val_fake_filenames.csv.",
+)
+@_data_dir
+@_results_dir
+@_folder("--saved-models-dir", "saved_models", "Where SavedModels go.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be run.")
+def run_grid(
+    preset, phases, conditions, classifiers, seeds, swept, epochs, kernel, precision, validation_files,
+    data_dir, results_dir, saved_models_dir, dry_run,
+):  # fmt: skip
+    """Train and evaluate the cells of the grid that are not done yet."""
+    from cifake_keras import cells
+
+    wanted = cells.grid(phases, conditions, classifiers, seeds)
+    if dry_run:
+        _print_states(wanted, results_dir)
+        return
+
+    _import_tensorflow()
+    from cifake_keras import grid, splits, training
+
+    settings = grid.Settings(
+        preset=preset,
+        data_dir=data_dir,
+        results_dir=results_dir,
+        saved_models_dir=saved_models_dir,
+        swept=swept,
+        epochs=epochs,
+        kernel=kernel,
+        precision=training.resolve_precision(precision),
+        validation_files=splits.read_validation_files(validation_files) if validation_files else frozenset(),
+    )
+    grid.run(wanted, settings)
+
+
+@main.command()
+@_selection
+@_results_dir
+def status(phases, conditions, classifiers, seeds, results_dir):
+    """Show which cells of the grid are done, unfinished or to do."""
+    from cifake_keras import cells
+
+    _print_states(cells.grid(phases, conditions, classifiers, seeds), results_dir)
+
+
+def _print_states(wanted, results_dir: Path) -> None:
+    from cifake_keras import cells
+
+    states = [cells.state(cell.folder(results_dir)) for cell in wanted]
+    for cell, state in zip(wanted, states, strict=True):
+        click.echo(f"{state:<11}{cell}")
+    click.echo(", ".join(f"{states.count(state)} {state}" for state in (cells.DONE, cells.UNFINISHED, cells.ABSENT)))
+
+
+@main.command()
+@_results_dir
+def tables(results_dir):
+    """Write tables 1 to 4 and grid.csv from the finished cells, and print tables 3 and 4."""
+    from rich.console import Console
+
+    from cifake_keras.report import tables
+
+    tables.write(results_dir)
+    tables.show(results_dir, Console())
+
+
+@main.command()
+@_results_dir
+def figures(results_dir):
+    """Draw figures 1 to 4 from the finished cells."""
+    from cifake_keras.report import figures
+
+    for path in figures.write(results_dir):
+        click.echo(path)
+
+
+if __name__ == "__main__":
+    main()

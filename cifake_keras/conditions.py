@@ -1,0 +1,64 @@
+"""The four paths of an image to the classifier, as part of the model's step.
+
+tf.data's own map functions stay on the host; a layer runs where the model runs.
+"""
+
+import keras
+import tensorflow as tf
+
+from cifake_keras.perturbations import perturb
+from cifake_keras.protocol import Condition
+
+
+def to_unit(images: tf.Tensor) -> tf.Tensor:
+    """uint8 [0, 255] to float32 [0, 1]."""
+    return tf.cast(images, tf.float32) / 255
+
+
+def classifier_input(images: tf.Tensor, condition: Condition, autoencoder: keras.Model | None) -> tf.Tensor:
+    """The path's deterministic part: float32 [batch, 32, 32, 3] in [0, 1] to what the classifier sees.
+
+    That is [0, 1] without, [-1, 1] with the autoencoder, whose output goes to the classifier as it is.
+    """
+    return autoencoder(2 * images - 1) if condition.autoencoded else images
+
+
+def detector(condition: Condition, classifier: keras.Model, autoencoder: keras.Model | None) -> keras.Model:
+    """The path's deterministic part and the classifier as one model: images in [0, 1] to logits [batch, 1]."""
+    image = keras.Input(classifier.input_shape[1:], name="image")
+    return keras.Model(image, classifier(classifier_input(image, condition, autoencoder)))
+
+
+class Path(keras.Model):
+    """A whole path, perturbation included: a pipeline's {"image", "draws"} to logits float32 [batch, 1].
+
+    Only the classifier is trained.
+    """
+
+    def __init__(self, condition: Condition, classifier: keras.Model, autoencoder: keras.Model | None):
+        super().__init__()
+        self.condition = condition
+        self.classifier = classifier
+        self.autoencoder = autoencoder if condition.autoencoded else None
+        if self.autoencoder is not None:
+            self.autoencoder.trainable = False
+
+    def call(self, inputs: dict[str, tf.Tensor]) -> tf.Tensor:
+        images = to_unit(inputs["image"])
+        if self.condition.perturbed:
+            images = perturb(images, inputs["draws"])
+        return self.classifier(classifier_input(images, self.condition, self.autoencoder))
+
+
+class Reconstruction(keras.Model):
+    """Trains an autoencoder to reconstruct its own perturbed input; adds the mean squared error in [-1, 1]."""
+
+    def __init__(self, autoencoder: keras.Model):
+        super().__init__()
+        self.autoencoder = autoencoder
+
+    def call(self, inputs: dict[str, tf.Tensor]) -> tf.Tensor:
+        images = 2 * perturb(to_unit(inputs["image"]), inputs["draws"]) - 1
+        reconstructions = self.autoencoder(images)
+        self.add_loss(tf.reduce_mean(tf.square(reconstructions - images)))
+        return reconstructions

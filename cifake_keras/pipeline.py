@@ -1,0 +1,65 @@
+"""uint8 images to batches (tf.data).
+
+A batch is ({"image": uint8 [b, 32, 32, 3], "draws": float32 [b, DRAWS]}, label float32 [b, 1]). The draws are all
+the chance a batch needs: order and draws follow from the seed and the epoch alone, so that a run can be
+repeated, or taken up at any epoch, on any device.
+"""
+
+import math
+
+import numpy as np
+import tensorflow as tf
+
+from cifake_keras import perturbations
+from cifake_keras.protocol import IMAGE_SIZE
+from cifake_keras.splits import ImageSet
+
+# The perturbation of validation and test images is the same in every cell, so that cells can be compared in pairs.
+_EVALUATION_KEY = 2**32 - 1
+
+
+def steps(images: ImageSet, batch_size: int) -> int:
+    """Batches in an epoch; the last one may be smaller."""
+    return math.ceil(len(images) / batch_size)
+
+
+def training_batches(images: ImageSet, batch_size: int, seed: int, epochs: int) -> tf.data.Dataset:
+    """All batches of epochs 0 to `epochs` - 1, one after the other; each epoch has its own order and draws."""
+
+    def epoch_plan(epoch: int) -> tuple[np.ndarray, np.ndarray]:
+        order = np.random.default_rng((seed, epoch)).permutation(len(images))
+        return order, perturbations.draw(len(images), seed, epoch)
+
+    return _batches(images, epochs, epoch_plan, batch_size)
+
+
+def evaluation_batches(images: ImageSet, batch_size: int) -> tf.data.Dataset:
+    """Every image once, in order."""
+
+    def plan(_: int) -> tuple[np.ndarray, np.ndarray]:
+        return np.arange(len(images)), perturbations.draw(len(images), _EVALUATION_KEY)
+
+    return _batches(images, 1, plan, batch_size)
+
+
+def _batches(images: ImageSet, epochs: int, plan, batch_size: int) -> tf.data.Dataset:
+    def planned(epoch):
+        order, draws = tf.numpy_function(plan, [epoch], [tf.int64, tf.float32], stateful=False)
+        order.set_shape([len(images)])
+        draws.set_shape([len(images), perturbations.DRAWS])
+        return tf.data.Dataset.from_tensor_slices((order, draws)).batch(batch_size)
+
+    def taken(order):
+        return images.images(order), images.labels[order].astype(np.float32)[:, None]
+
+    def filled(order, draws):
+        image, label = tf.numpy_function(taken, [order], [tf.uint8, tf.float32], stateful=False)
+        image.set_shape([None, IMAGE_SIZE, IMAGE_SIZE, 3])
+        label.set_shape([None, 1])
+        return {"image": image, "draws": draws}, label
+
+    # tf.data's autotuner can stall the end of every iterator for as long as its model thread sleeps.
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    batches = tf.data.Dataset.range(epochs).flat_map(planned).map(filled).prefetch(4).with_options(options)
+    return batches.apply(tf.data.experimental.assert_cardinality(epochs * steps(images, batch_size)))

@@ -1,0 +1,283 @@
+"""Figures 1 to 4, from the protocol and the examples.npz files of a results folder.
+
+Nothing here goes through pyplot: figures hold no global state and need no display.
+"""
+
+import itertools
+import zipfile
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyBboxPatch
+
+from cifake_keras import protocol
+from cifake_keras.errors import UserError
+from cifake_keras.files import replacing
+
+# Figure number of each phase's saliency.
+NUMBERS = {"phase1": 3, "phase2": 4}
+
+# Perceptually uniform, and readable with any colour vision.
+MAP = "inferno"
+
+# At 200 dpi a panel of so many inches shows every pixel of a 32 px image as 4 or 7 dots.
+SMALL, LARGE = 0.64, 1.12
+
+TEXT, HEADING, TITLE = 7, 8, 9  # points
+LINE = 0.13  # inches, of a line of TEXT
+WIDTH = 5.0  # inches, at least: titles and notes need it
+DEMO = "Procedural images made by this package, not the paper's data"
+NOTE = (
+    "P(fake): probability_fake. Saliency: the gradient of the score with respect to the classifier's input;\n"
+    "in the autoencoder's conditions also, through the whole path, to the original image (last column)."
+)
+
+# What numpy raises on a file cut short, overwritten or of another kind.
+_DAMAGED = (EOFError, KeyError, MemoryError, NotImplementedError, OSError, TypeError, ValueError, AttributeError)
+_DAMAGED += (zipfile.BadZipFile, zlib.error)
+
+
+@dataclass(frozen=True)
+class Examples:
+    """What `runs/<phase>/examples.npz` holds: T example images by C conditions.
+
+    images and perturbed: uint8 [T, 32, 32, 3]. inputs: what each classifier sees, [T, C, 32, 32, 3] in [0, 1].
+    Saliency, [T, C, 32, 32] in [0, 1]: the gradient with respect to that input, and through the whole path.
+    """
+
+    test_sets: np.ndarray
+    labels: np.ndarray
+    filenames: np.ndarray
+    conditions: np.ndarray
+    preset: np.ndarray
+    images: np.ndarray
+    perturbed: np.ndarray
+    inputs: np.ndarray
+    input_saliency: np.ndarray
+    image_saliency: np.ndarray
+    probability_fake: np.ndarray
+
+    @classmethod
+    def load(cls, path: Path) -> "Examples":
+        """Raises UserError where the file is damaged."""
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                examples = cls(**{field.name: arrays[field.name] for field in fields(cls)})
+            examples._check()
+        except _DAMAGED as error:
+            raise UserError(f"{path} is damaged ({error}); delete it and make the examples again.") from error
+        return examples
+
+    def _check(self) -> None:
+        rows, columns = len(self.test_sets), len(self.conditions)
+        pixels = (protocol.IMAGE_SIZE, protocol.IMAGE_SIZE)
+        shapes = dict.fromkeys(("test_sets", "labels", "filenames"), (rows,))
+        shapes |= {"conditions": (columns,), "preset": (), "probability_fake": (rows, columns)}
+        shapes |= dict.fromkeys(("images", "perturbed"), (rows, *pixels, 3))
+        shapes |= dict.fromkeys(("input_saliency", "image_saliency"), (rows, columns, *pixels))
+        shapes |= {"inputs": (rows, columns, *pixels, 3)}
+        for name, shape in shapes.items():
+            if getattr(self, name).shape != shape or 0 in shape:
+                raise ValueError(f"{name} has the shape {getattr(self, name).shape}")
+        if str(self.preset) not in protocol.PRESETS or not set(self.conditions) <= set(protocol.CONDITIONS):
+            raise ValueError("unknown preset or condition")
+
+    def phase(self, name: str) -> protocol.Phase:
+        return protocol.phases(str(self.preset))[name]
+
+    def row_label(self, row: int, phase: str) -> str:
+        """The test set's title and the image's class."""
+        titles = {test.name: test.title for test in self.phase(phase).tests}
+        title = titles.get(str(self.test_sets[row]), str(self.test_sets[row]))
+        return title.replace(" ", "\n") + f"\n{self.labels[row]}"
+
+    def paths(self) -> list[tuple[int, protocol.Condition]]:
+        """The conditions in the protocol's order, with their place in the arrays."""
+        place = {str(name): index for index, name in enumerate(self.conditions)}
+        return [(place[name], condition) for name, condition in protocol.CONDITIONS.items() if name in place]
+
+
+def write(results_dir: Path) -> list[Path]:
+    """Writes `figures/` below a results folder: figure 2 always, the others of the phases with examples.
+
+    Raises UserError where the examples are damaged.
+    """
+    paths = {name: results_dir / "runs" / name / "examples.npz" for name in NUMBERS}
+    examples = {name: Examples.load(path) for name, path in paths.items() if path.exists()}
+    figures = {2: paths_of_conditions()}
+    for name in examples:
+        figures[NUMBERS[name]] = saliency(examples[name], name)
+    if examples:
+        first = next(iter(examples))
+        figures[1] = inputs_of_conditions(examples[first], first)
+    folder = results_dir / "figures"
+    return [path for number in sorted(figures) for path in _save(figures[number], folder / f"figure{number}")]
+
+
+def _save(figure: Figure, stem: Path) -> list[Path]:
+    # Without a date, the same results give the same file.
+    formats = {".png": {"dpi": 200}, ".pdf": {"dpi": 400, "metadata": {"CreationDate": None}}}
+    for suffix, options in formats.items():
+        with replacing(stem.with_suffix(suffix)) as temporary:
+            figure.savefig(temporary, **options)
+    return [stem.with_suffix(suffix) for suffix in formats]
+
+
+class _Page:
+    """A figure measured in inches from its top left corner: text keeps its distance at any number of rows."""
+
+    def __init__(self, width: float, height: float):
+        self.width, self.height = width, height
+        self.figure = Figure(figsize=(width, height), facecolor="white")
+        FigureCanvasAgg(self.figure)
+
+    def axes(self, left: float, top: float, width: float, height: float) -> Axes:
+        bottom = self.height - top - height
+        return self.figure.add_axes((left / self.width, bottom / self.height, width / self.width, height / self.height))
+
+    def image(self, left: float, top: float, size: float, pixels: np.ndarray) -> None:
+        axes = self.axes(left, top, size, size)
+        axes.imshow(pixels, cmap=MAP, vmin=0, vmax=1, interpolation="nearest")
+        axes.set_axis_off()
+
+    def text(self, left: float, top: float, text: str, size: int = TEXT, **style) -> None:
+        style = {"ha": "center", "va": "center"} | style
+        self.figure.text(left / self.width, 1 - top / self.height, text, fontsize=size, **style)
+
+
+# Figure 1
+
+
+def inputs_of_conditions(examples: Examples, phase: str) -> Figure:
+    """Figure 1: each example as it is, perturbed, and through the autoencoder."""
+    columns = [("Original", examples.images), ("Perturbed", examples.perturbed)]
+    columns += [(path.title, examples.inputs[:, index]) for index, path in examples.paths() if path.autoencoded]
+    left, top, step = 0.8, 0.62, LARGE + 0.08
+    rows = len(examples.test_sets)
+    page = _Page(max(WIDTH, left + len(columns) * step), top + rows * step)
+    _head(page, f"Figure 1. What the classifier sees, {examples.phase(phase).title}", examples)
+    for column, (title, images) in enumerate(columns):
+        page.text(left + column * step + LARGE / 2, top - 0.1, title, HEADING)
+        for row in range(rows):
+            page.image(left + column * step, top + row * step, LARGE, _shown(images[row]))
+    for row in range(rows):
+        page.text(left / 2, top + row * step + LARGE / 2, examples.row_label(row, phase))
+    return page.figure
+
+
+def _shown(image: np.ndarray) -> np.ndarray:
+    """Pixels in [0, 1], whatever rounding did at the ends."""
+    return image / 255 if image.dtype == np.uint8 else np.clip(image, 0, 1)
+
+
+def _head(page: _Page, title: str, examples: Examples) -> None:
+    page.text(0.1, 0.14, title, TITLE, ha="left", weight="bold")
+    if str(examples.preset) == "demo":
+        page.text(0.1, 0.3, DEMO, HEADING, ha="left", style="italic")
+
+
+# Figure 2
+
+BOX_HEIGHT, LANE = 0.42, 0.66
+COLOURS = {"perturbation": "#f6d5a8", "autoencoder": "#bcd9ea"}  # what sets the lanes apart; the rest is grey
+
+
+def paths_of_conditions() -> Figure:
+    """Figure 2: the path of an image to the classifier, a lane a condition."""
+    page = _Page(7.2, 0.4 + LANE * len(protocol.CONDITIONS))
+    page.text(0.1, 0.14, "Figure 2. The path of an image under each condition", TITLE, ha="left", weight="bold")
+    axes = page.axes(0, 0, page.width, page.height)
+    axes.set(xlim=(0, page.width), ylim=(page.height, 0))  # inches from the top left corner, as the page
+    axes.set_axis_off()
+    for lane, condition in enumerate(protocol.CONDITIONS.values()):
+        _lane(page, axes, 0.4 + LANE * lane + BOX_HEIGHT / 2, condition)
+    return page.figure
+
+
+def _lane(page: _Page, axes: Axes, middle: float, condition: protocol.Condition) -> None:
+    page.text(0.1, middle, condition.title, HEADING, ha="left", weight="bold")
+    steps = list(_steps(condition))
+    for left, width, text in steps:
+        _box(axes, left, middle, width, COLOURS.get(text, "#eeeeee"))
+        page.text(left + width / 2, middle, text)
+    for (left, width, _), (right, _, _) in itertools.pairwise(steps):
+        ends = {"xy": (right, middle), "xytext": (left + width, middle)}
+        axes.annotate(
+            "", **ends, arrowprops={"arrowstyle": "-|>", "color": "black", "lw": 0.8, "shrinkA": 0, "shrinkB": 0}
+        )
+
+
+def _steps(condition: protocol.Condition) -> Iterable[tuple[float, float, str]]:
+    """Left edge, width and name of each box; a step that a lane skips leaves its place empty."""
+    yield 1.05, 0.6, "image"
+    if condition.perturbed:
+        yield 1.9, 0.85, "perturbation"
+    yield 3.0, 0.8, "scale to\n" + ("[\N{MINUS SIGN}1, 1]" if condition.autoencoded else "[0, 1]")
+    if condition.autoencoded:
+        yield 4.05, 0.85, "autoencoder"
+    yield 5.15, 0.6, "CNN"
+    yield 6.0, 1.1, "probability_fake"
+
+
+def _box(axes: Axes, left: float, middle: float, width: float, colour: str) -> None:
+    style = "round,pad=0,rounding_size=0.06"
+    corner = (left, middle - BOX_HEIGHT / 2)
+    axes.add_patch(FancyBboxPatch(corner, width, BOX_HEIGHT, style, facecolor=colour, edgecolor="#444444", lw=0.8))
+
+
+# Figures 3 and 4
+
+
+def saliency(examples: Examples, phase: str) -> Figure:
+    """Figures 3 and 4: a row an example; for each condition the classifier's input and saliency."""
+    left, top, step, gap = 0.75, 0.94, SMALL + 0.04, 0.12
+    widths = [step * (3 if path.autoencoded else 2) + gap for _, path in examples.paths()]
+    rows = len(examples.test_sets)
+    row_step = SMALL + 2 * LINE
+    page = _Page(max(WIDTH, left + sum(widths) + 0.55), top + rows * row_step + 3 * LINE)
+    _head(page, f"Figure {NUMBERS[phase]}. Saliency, {examples.phase(phase).title}", examples)
+    for row in range(rows):
+        page.text(left / 2, top + row * row_step + SMALL / 2, examples.row_label(row, phase))
+    for (index, path), width in zip(examples.paths(), widths, strict=True):
+        _saliency_group(page, examples, index, path, (left, top), (step, row_step))
+        left += width
+    _colour_bar(page, left, top, rows * row_step - 2 * LINE)
+    page.text(0.1, page.height - 1.8 * LINE, NOTE, ha="left")
+    return page.figure
+
+
+def _saliency_group(
+    page: _Page,
+    examples: Examples,
+    index: int,
+    path: protocol.Condition,
+    corner: tuple[float, float],
+    steps: tuple[float, float],
+) -> None:
+    left, top = corner
+    columns = [("input", examples.inputs), ("saliency\n(input)", examples.input_saliency)]
+    if path.autoencoded:
+        columns.append(("saliency\n(image)", examples.image_saliency))
+    width = (len(columns) - 1) * steps[0] + SMALL
+    page.text(left + width / 2, top - 0.4, path.title, HEADING, weight="bold")
+    for column, (heading, arrays) in enumerate(columns):
+        page.text(left + column * steps[0] + SMALL / 2, top - 0.05, heading, va="bottom")
+        for row, image in enumerate(arrays[:, index]):
+            page.image(left + column * steps[0], top + row * steps[1], SMALL, _shown(image))
+    for row, probability in enumerate(examples.probability_fake[:, index]):
+        page.text(left + width / 2, top + row * steps[1] + SMALL + 0.7 * LINE, f"P(fake) {probability:.2f}")
+
+
+def _colour_bar(page: _Page, left: float, top: float, height: float) -> None:
+    bar = page.figure.colorbar(ScalarMappable(Normalize(0, 1), MAP), cax=page.axes(left, top, 0.1, height))
+    bar.set_label("relative saliency", fontsize=TEXT)
+    bar.ax.tick_params(labelsize=TEXT, length=2, pad=2)
+    bar.set_ticks([0, 0.5, 1])

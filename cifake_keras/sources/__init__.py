@@ -1,0 +1,8 @@
+"""Where images come from: a TFDS builder a source. Names only; the builders are imported when one is used."""
+
+BUILDERS = {
+    "cifake": "cifake_keras.sources.cifake:Cifake",
+    "tiny_imagenet": "cifake_keras.sources.tiny_imagenet:TinyImagenet",
+    "image_folder": "cifake_keras.sources.image_folder:ImageFolder",
+    "procedural": "cifake_keras.sources.procedural:Procedural",
+}

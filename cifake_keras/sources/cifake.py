@@ -1,0 +1,45 @@
+"""CIFAKE: 60,000 CIFAR-10 photographs and 60,000 images of Stable Diffusion 1.4, JPEG 32x32, MIT licence."""
+
+import re
+
+from cifake_keras.errors import UserError
+from cifake_keras.protocol import CLASSES
+from cifake_keras.sources import reading
+from cifake_keras.sources.builder import SourceBuilder
+
+_LAYOUT = re.compile(r"(?:^|/)(train|test)/(REAL|FAKE)/[^/]+$")
+
+
+class Cifake(SourceBuilder):
+    """Reads Kaggle's archive.zip, or its unpacked folder: {train,test}/{REAL,FAKE}/*.jpg."""
+
+    DESCRIPTION = "CIFAR-10 photographs and look-alikes made by Stable Diffusion 1.4. Licence: MIT."
+    HOMEPAGE = "https://www.kaggle.com/datasets/birdy654/cifake-real-and-ai-generated-synthetic-images"
+    CITATION = """@article{bird2024cifake,
+  title={CIFAKE: Image Classification and Explainable Identification of AI-Generated Synthetic Images},
+  author={Bird, Jordan J. and Lotfi, Ahmad}, journal={IEEE Access}, volume={12}, pages={15642--15650}, year={2024}}"""
+    GENERATOR = "SDv1.4"
+
+    def _split_generators(self, dl_manager):
+        origin = self.origin or dl_manager.manual_dir
+        members = {"train": [], "test": []}
+        for name in reading.names(origin):
+            if layout := _LAYOUT.search(name):
+                members[layout[1]].append(name)
+        missing = [f"{split}/{c}" for split in members for c in CLASSES if not _has(members[split], split, c)]
+        if missing:
+            raise UserError(f"{origin} is not CIFAKE as Kaggle has it: no images in {', '.join(missing)}.")
+        return {split: self._generate_examples(origin, names) for split, names in members.items()}
+
+    def _generate_examples(self, origin, members):
+        return self.decoded(self._labelled(origin, members))
+
+    def _labelled(self, origin, members):
+        for name, content in reading.read(origin, members):
+            split, label = _LAYOUT.search(name).groups()
+            filename = f"{split}/{label}/{name.rpartition('/')[2]}"
+            yield filename, content, label, self.GENERATOR if label == "FAKE" else ""
+
+
+def _has(members: list[str], split: str, label: str) -> bool:
+    return any(f"{split}/{label}/" in name for name in members)

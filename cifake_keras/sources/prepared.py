@@ -1,0 +1,136 @@
+"""Prepared sources: TFDS data sets at native size, and from each one array of 32x32 uint8 images a kernel.
+
+Everything lies below the data folder: `<dataset>/<version>/` as TFDS has it, and within that folder
+`32-<kernel>/images.npy` with `examples.csv`, made the first time it is asked for and memory-mapped after.
+"""
+
+import contextlib
+import csv
+import hashlib
+import importlib
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import absl.logging
+import numpy as np
+import pandas as pd
+
+from cifake_keras.errors import UserError
+from cifake_keras.files import replacing
+from cifake_keras.progress import say, track
+from cifake_keras.protocol import CLASSES, IMAGE_SIZE
+from cifake_keras.sources import BUILDERS, reading
+
+COLUMNS = ["split", "label", "generator", "filename", "digest"]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A source as arrays.
+
+    images: uint8 [n, 32, 32, 3], memory-mapped. examples: n rows of COLUMNS; label is 0 (REAL) or 1 (FAKE);
+    digest is the SHA-256 of the image's native pixels. fingerprint: of all examples, in any order.
+    """
+
+    images: np.ndarray
+    examples: pd.DataFrame
+    fingerprint: str
+
+
+def prepare(dataset: str, data_dir: Path, **options) -> Path:
+    """Writes a source below `data_dir`, unless it is there. Returns the data set's folder.
+
+    options: the builder's own (`origin`, `title`, `label`, `config`). Images that do not decode are named in
+    the folder's quarantine.csv and counted on screen.
+    """
+    module, name = BUILDERS[dataset].split(":")
+    with _quiet_tfds():
+        builder = getattr(importlib.import_module(module), name)(data_dir=data_dir, **options)
+        folder = Path(builder.data_dir)
+        if not folder.exists():
+            builder.download_and_prepare()
+            _quarantine(folder, builder.refused)
+    say(f"{folder.parent.relative_to(data_dir)}: {_count(folder):,} images in {folder}")
+    return folder
+
+
+@contextlib.contextmanager
+def _quiet_tfds() -> Iterator[None]:
+    """TFDS's own notices (a download that is none, OpenCV that is not needed) would only mislead."""
+    import tensorflow_datasets as tfds
+
+    tfds.disable_progress_bar()
+    before = absl.logging.get_verbosity()
+    absl.logging.set_verbosity(absl.logging.ERROR)
+    with contextlib.redirect_stdout(io.StringIO()):
+        yield
+    absl.logging.set_verbosity(before)
+
+
+def _quarantine(folder: Path, refused: list[tuple[str, str]]) -> None:
+    if not refused:
+        return
+    with replacing(folder / "quarantine.csv") as temporary, temporary.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerows([("file", "reason"), *refused])
+    for filename, reason in refused[:5]:
+        say(f"skipped {filename}: {reason}")
+    say(f"{len(refused):,} unreadable images were skipped; all are in {folder / 'quarantine.csv'}")
+
+
+def find(data_dir: Path, dataset: str) -> Path | None:
+    """The folder of the newest prepared version of `dataset`, or None."""
+    versions = sorted((data_dir / dataset).glob("[0-9]*.[0-9]*.[0-9]*/dataset_info.json"))
+    return versions[-1].parent if versions else None
+
+
+def _count(folder: Path) -> int:
+    splits = json.loads((folder / "dataset_info.json").read_text())["splits"]
+    return sum(int(length) for split in splits for length in split["shardLengths"])
+
+
+def available(data_dir: Path) -> dict[str, int]:
+    """The prepared data sets below `data_dir` with their numbers of images. Imports no TensorFlow."""
+    folders = {path.parent for path in data_dir.glob("**/dataset_info.json") if ".incomplete" not in str(path)}
+    return {folder.parent.relative_to(data_dir).as_posix(): _count(folder) for folder in sorted(folders)}
+
+
+def load(data_dir: Path, dataset: str, kernel: str) -> Prepared:
+    """Raises UserError where the data set has not been prepared."""
+    folder = find(data_dir, dataset)
+    if folder is None:
+        raise UserError(f"{data_dir / dataset} is not there; prepare it with: cifake-keras data prepare")
+    arrays = folder / f"{IMAGE_SIZE}-{kernel}"
+    if not arrays.exists():
+        with _quiet_tfds(), replacing(arrays) as temporary:
+            _write_arrays(folder, temporary, kernel)
+    examples = pd.read_csv(arrays / "examples.csv", keep_default_na=False)
+    return Prepared(np.load(arrays / "images.npy", mmap_mode="r"), examples, _fingerprint(examples))
+
+
+def _write_arrays(folder: Path, target: Path, kernel: str) -> None:
+    import tensorflow_datasets as tfds
+
+    target.mkdir()
+    sources = tfds.builder_from_directory(folder).as_data_source()
+    total = sum(map(len, sources.values()))
+    shape = (total, IMAGE_SIZE, IMAGE_SIZE, 3)
+    images = np.lib.format.open_memmap(target / "images.npy", "w+", np.uint8, shape)
+    rows = ((split, example) for split, examples in sorted(sources.items()) for example in examples)
+    examples = []
+    for i, (split, example) in enumerate(track(rows, f"Resizing {folder.parent.name}", total)):
+        image = example["image"]
+        images[i] = reading.resize(image, IMAGE_SIZE, kernel)
+        digest = hashlib.sha256(f"{image.shape}".encode() + image.tobytes()).hexdigest()
+        texts = (example[key].decode() for key in ("generator", "filename"))
+        examples.append((split, int(example["label"]), *texts, digest))
+    images.flush()
+    pd.DataFrame(examples, columns=COLUMNS).to_csv(target / "examples.csv", index=False)
+
+
+def _fingerprint(examples: pd.DataFrame) -> str:
+    rows = sorted(f"{row.split}/{CLASSES[row.label]}/{row.generator}/{row.digest}" for row in examples.itertuples())
+    return hashlib.sha256("\n".join(rows).encode()).hexdigest()

@@ -1,0 +1,43 @@
+"""The package's own images as TFDS data sets, one a recipe of `scenes`. Never the paper's data."""
+
+from typing import ClassVar
+
+import tensorflow_datasets as tfds
+
+from cifake_keras.protocol import DEMO_PHASES
+from cifake_keras.sources import reading, scenes
+from cifake_keras.sources.builder import SourceBuilder
+
+PHOTOGRAPHS = ("camera", "telephone")
+
+
+def wanted(recipe: str) -> int:
+    """The images of a recipe that the larger of the demo's phases uses."""
+    return max(
+        sum(
+            draw.images
+            for counts in _all_counts(phase)
+            for draw in (*counts.real, *counts.fake)
+            if draw.source == recipe
+        )
+        for phase in DEMO_PHASES
+    )
+
+
+def _all_counts(phase):
+    return (phase.train, *(test.counts for test in phase.tests))
+
+
+class Procedural(SourceBuilder):
+    """One config a recipe; needs nothing from outside."""
+
+    DESCRIPTION = "Procedural photographs and the fingerprints of made-up generators, drawn from a seed."
+    BUILDER_CONFIGS: ClassVar = [tfds.core.BuilderConfig(name=recipe) for recipe in scenes.RECIPES]
+
+    def _split_generators(self, dl_manager):
+        return {"train": self._generate_examples(self.builder_config.name)}
+
+    def _generate_examples(self, recipe):
+        label, generator = ("REAL", "") if recipe in PHOTOGRAPHS else ("FAKE", recipe)
+        for number, image in enumerate(scenes.images(recipe, wanted(recipe))):
+            yield from self.decoded([(f"{recipe}/{number:05d}.png", reading.encode_png(image), label, generator)])

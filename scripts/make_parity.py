@@ -1,0 +1,80 @@
+"""Makes tests/parity.npz: what PyTorch answers with the weights and images of tests/parity.py.
+
+Needs PyTorch (`pip install '.[parity]'`); the tests do not. Run it from the top level:
+
+    PYTHONPATH=tests python scripts/make_parity.py
+"""
+
+import numpy as np
+import parity
+import torch
+from torch import nn
+
+
+def classifier() -> nn.Sequential:
+    """As the authors have it (section 2.3 of the protocol)."""
+    return nn.Sequential(
+        nn.Conv2d(3, 32, 3, stride=1, padding=1),
+        nn.ReLU(),
+        nn.MaxPool2d(3, stride=1, padding=1),
+        nn.Conv2d(32, 32, 3, stride=1, padding=1),
+        nn.ReLU(),
+        nn.MaxPool2d(3, stride=1, padding=1),
+        nn.Flatten(),
+        nn.Linear(32_768, 64),
+        nn.ReLU(),
+        nn.Linear(64, 64),
+        nn.ReLU(),
+        nn.Linear(64, 1),
+    )
+
+
+def autoencoder() -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(3, 32, 3, stride=2, padding=1),
+        nn.ReLU(),
+        nn.Conv2d(32, 64, 3, stride=2, padding=1),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(4096, 2048),
+        nn.ReLU(),
+        nn.Linear(2048, 4096),
+        nn.Unflatten(1, (64, 8, 8)),
+        nn.Upsample(scale_factor=2, mode="bilinear"),
+        nn.ConvTranspose2d(64, 32, 3, stride=1, padding=1),
+        nn.ReLU(),
+        nn.Upsample(scale_factor=2, mode="bilinear"),
+        nn.ConvTranspose2d(32, 3, 3, stride=1, padding=1),
+        nn.Tanh(),
+    )
+
+
+def with_weights(network: nn.Module, weights: list[np.ndarray]) -> nn.Module:
+    with torch.no_grad():
+        for parameter, weight in zip(network.parameters(), weights, strict=True):
+            parameter.copy_(torch.from_numpy(weight))
+    return network
+
+
+def optimised() -> np.ndarray:
+    """Weights after a few steps of Adam, with L2 in the gradient, towards 1."""
+    weights = torch.from_numpy(parity.start()).requires_grad_()
+    optimizer = torch.optim.Adam([weights], parity.LEARNING_RATE, weight_decay=parity.L2)
+    for _ in range(parity.STEPS):
+        weights.grad = (weights - 1).detach()
+        optimizer.step()
+    return weights.detach().numpy()
+
+
+def main() -> None:
+    images = torch.from_numpy(parity.images()).permute(0, 3, 1, 2)
+    network = with_weights(classifier(), parity.parameters(parity.CLASSIFIER, 1))
+    coder = with_weights(autoencoder(), parity.parameters(parity.AUTOENCODER, 2, parity.TRANSPOSED))
+    with torch.no_grad():
+        logits = network(images).numpy()
+        reconstructions = coder(2 * images - 1).permute(0, 2, 3, 1).numpy()
+    np.savez_compressed(parity.FIXTURE, logits=logits, reconstructions=reconstructions, optimised=optimised())
+
+
+if __name__ == "__main__":
+    main()

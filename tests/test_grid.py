@@ -1,0 +1,157 @@
+"""The whole run, on images made of nothing: cells, resumption, changed settings, SavedModels."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import command, picture
+
+ARGUMENTS = ("run-grid", "--phase", "phase1", "--no-sweep", "--epochs", "1", "--precision", "float32")
+
+
+def folders(data_dir, root):
+    return (
+        "--data-dir", data_dir, "--results-dir", root / "results", "--saved-models-dir", root / "saved_models"
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def study(data_dir, tmp_path_factory):
+    """A finished Phase 1, all four conditions."""
+    root = tmp_path_factory.mktemp("study")
+    done = command(*ARGUMENTS, *folders(data_dir, root))
+    assert done.returncode == 0, done.stderr
+    assert command("tables", "--results-dir", root / "results").returncode == 0
+    return root
+
+
+def cell(root, condition):
+    return root / "results" / "runs" / "phase1" / condition / "paper" / "seed-0"
+
+
+CONDITIONS = ("baseline", "perturbed", "autoencoded", "perturbed_autoencoded")
+
+
+def test_metrics_follow_from_the_predictions(study):
+    for condition in CONDITIONS:
+        metrics = json.loads((cell(study, condition) / "metrics.json").read_text())
+        predictions = pd.read_csv(cell(study, condition) / "predictions.csv")
+        assert metrics["n_train"] == 200 and metrics["n_validation"] == 40
+        assert set(metrics["tests"]) == {"cifake", "sdv15"}, "IFv1 is absent, so its test set is left out"
+        for (test, evaluation), rows in predictions.groupby(["test_set", "evaluation"]):
+            found = metrics["tests"][test][evaluation]
+            right = (rows["probability_fake"] >= found["threshold"]) == (rows["label"] == "FAKE")
+            assert found["accuracy"] == pytest.approx(right.mean())
+            assert found["n_real"] + found["n_fake"] == len(rows)
+
+
+def test_only_perturbing_conditions_differ_between_matched_and_clean(study):
+    for condition in CONDITIONS:
+        predictions = pd.read_csv(cell(study, condition) / "predictions.csv")
+        matched, clean = (
+            predictions[predictions["evaluation"] == name]["probability_fake"].to_numpy()
+            for name in ("matched", "clean")
+        )
+        assert np.array_equal(matched, clean) == ("perturbed" not in condition)
+
+
+def test_a_finished_cell_is_not_run_again(study, data_dir):
+    before = {path: path.stat().st_mtime_ns for path in study.rglob("*") if path.is_file()}
+    again = command(*ARGUMENTS, *folders(data_dir, study))
+    assert again.returncode == 0 and again.stderr.count("done before") == 4
+    assert {path: path.stat().st_mtime_ns for path in study.rglob("*") if path.is_file()} == before
+
+
+def test_a_changed_setting_is_named(study, data_dir):
+    changed = command(*ARGUMENTS, "--kernel", "nearest", *folders(data_dir, study))
+    assert changed.returncode == 2
+    assert "kernel is bilinear there, nearest now" in changed.stderr and "Traceback" not in changed.stderr
+
+
+def test_status_counts_the_cells(study):
+    status = command("status", "--results-dir", study / "results")
+    assert "4 done, 0 unfinished, 4 to do" in status.stdout
+
+
+def test_a_killed_run_ends_with_the_same_grid(study, data_dir, tmp_path):
+    line = [sys.executable, "-m", "cifake_keras.cli", *ARGUMENTS, *map(str, folders(data_dir, tmp_path))]
+    run = subprocess.Popen(line, stderr=subprocess.DEVNULL)
+    in_the_middle = cell(tmp_path, "perturbed") / "config.json"
+    while not in_the_middle.exists():
+        assert run.poll() is None, "the run ended before it could be killed"
+        time.sleep(0.01)
+    os.kill(run.pid, signal.SIGKILL)
+    run.wait()
+    assert not (cell(tmp_path, "perturbed") / "metrics.json").exists()
+    resumed = command(*ARGUMENTS, *folders(data_dir, tmp_path))
+    assert resumed.returncode == 0 and resumed.stderr.count("done before") == 1
+    command("tables", "--results-dir", tmp_path / "results")
+    tables = [root / "results" / "tables" / "grid.csv" for root in (study, tmp_path)]
+    assert tables[0].read_bytes() == tables[1].read_bytes()
+
+
+def test_a_sweep_chooses_by_validation_accuracy_and_goes_on_where_it_was(tmp_path):
+    from cifake_keras import sweep
+    from cifake_keras.protocol import Hyperparameters
+
+    candidates = tuple(Hyperparameters(lr, 0.0, 1) for lr in (1.0, 2.0, 3.0))
+    accuracies, tried = {1.0: 0.6, 2.0: 0.9, 3.0: 0.9}, []
+
+    def validation_accuracy(candidate):
+        if candidate.learning_rate == 3.0 and len(tried) == 2:
+            tried.append("killed")
+            raise KeyboardInterrupt
+        tried.append(candidate.learning_rate)
+        return accuracies[candidate.learning_rate]
+
+    with pytest.raises(KeyboardInterrupt):
+        sweep.choose(tmp_path / "sweep", {"phase": "x"}, candidates, validation_accuracy)
+    assert sweep.choose(tmp_path / "sweep", {"phase": "x"}, candidates, validation_accuracy) == candidates[1]
+    assert tried == [1.0, 2.0, "killed", 3.0]
+
+
+SERVE = """
+import sys, tensorflow as tf
+from tensorflow import io
+assert not any(name.split(".")[0] in ("cifake_keras", "keras") for name in sys.modules if "cifake" in name)
+signatures = tf.saved_model.load(sys.argv[1]).signatures
+content = io.read_file(sys.argv[2])
+image = tf.cast(io.decode_jpeg(content, 3, dct_method="INTEGER_ACCURATE"), tf.float32)[None] / 255
+by_pixels = signatures["serving_default"](image=image)["probability_fake"]
+by_bytes = signatures["serve_bytes"](image_bytes=content[None])["probability_fake"]
+print(by_pixels.shape, float(abs(by_pixels - by_bytes)[0]), float(by_pixels[0]))
+"""
+
+
+def test_a_savedmodel_needs_tensorflow_alone(study, tmp_path):
+    jpeg = tmp_path / "image.jpg"
+    jpeg.write_bytes(picture(1, True))
+    for condition in CONDITIONS:
+        model = study / "saved_models" / "phase1" / condition
+        served = subprocess.run(
+            [sys.executable, "-c", SERVE, model, jpeg], capture_output=True, text=True, cwd=tmp_path
+        )
+        assert served.returncode == 0, served.stderr
+        shape, difference, _ = served.stdout.rsplit(maxsplit=2)
+        assert shape == "(1,)" and float(difference) < 1e-3
+        card = json.loads((model / "assets.extra" / "model_card.json").read_text())
+        assert card["threshold"] == 0.5 and card["condition"] == condition
+
+
+def test_a_savedmodel_gives_the_probabilities_of_the_predictions(study):
+    """Through other software than the evaluation's: Pillow reads the files, the SavedModel resizes and answers."""
+    import tensorflow as tf
+
+    predictions = pd.read_csv(cell(study, "autoencoded") / "predictions.csv")
+    rows = predictions.query("evaluation == 'clean' and generator == 'SDv1.5'").head(8)
+    numbers = rows["filename"].str.extract(r"(\d+)")[0].astype(int)
+    contents = tf.constant([picture(number + 700, True, 96) for number in numbers])
+    served = tf.saved_model.load(study / "saved_models" / "phase1" / "autoencoded").signatures["serve_bytes"]
+    answers = served(image_bytes=contents)["probability_fake"].numpy()
+    assert np.abs(answers - rows["probability_fake"].to_numpy()).max() < 5e-3

@@ -1,0 +1,80 @@
+"""The networks equal their PyTorch originals (fixture: scripts/make_parity.py), and start as PyTorch's do."""
+
+import keras
+import numpy as np
+import parity
+import pytest
+
+from cifake_keras import models
+
+FIXTURE = np.load(parity.FIXTURE)
+
+
+def from_pytorch(network: keras.Sequential, weights: list[np.ndarray], flattened: dict, unflattened: dict):
+    """Sets weights that are in PyTorch's layout.
+
+    flattened, unflattened: of a dense layer's number, the [height, width, channels] that its inputs, or outputs,
+    have as an image: PyTorch counts channels first, Keras last.
+    """
+    layers = [layer for layer in network.layers if layer.weights]
+    for i, layer in enumerate(layers):
+        kernel, bias = weights[2 * i : 2 * i + 2]
+        if kernel.ndim == 4:
+            kernel = kernel.transpose(2, 3, 1, 0)
+        else:
+            kernel = kernel.T
+            if i in flattened:
+                kernel = kernel[channels_last(flattened[i])]
+            if i in unflattened:
+                order = channels_last(unflattened[i])
+                kernel, bias = kernel[:, order], bias[order]
+        layer.set_weights([kernel, bias])
+    return network
+
+
+def channels_last(shape: tuple[int, int, int]) -> np.ndarray:
+    height, width, channels = shape
+    return np.arange(height * width * channels).reshape(channels, height, width).transpose(1, 2, 0).ravel()
+
+
+def paper() -> keras.Sequential:
+    return from_pytorch(models.paper(), parity.parameters(parity.CLASSIFIER, 1), {2: (32, 32, 32)}, {})
+
+
+def test_the_classifier_equals_pytorchs():
+    assert np.abs(paper()(parity.images()).numpy() - FIXTURE["logits"]).max() < 1e-5
+
+
+def test_the_autoencoder_equals_pytorchs():
+    weights = parity.parameters(parity.AUTOENCODER, 2, parity.TRANSPOSED)
+    network = from_pytorch(models.autoencoder(), weights, {2: (8, 8, 64)}, {3: (8, 8, 64)})
+    reconstructions = network(2 * parity.images() - 1).numpy()
+    assert np.abs(reconstructions - FIXTURE["reconstructions"]).max() < 1e-5
+
+
+def test_the_classifier_has_the_papers_parameters():
+    assert models.paper().count_params() == 2_111_585
+
+
+@pytest.mark.parametrize("build", [models.paper, models.bird_lotfi, models.autoencoder])
+def test_weights_start_within_one_by_root_fan_in(build):
+    for layer in (layer for layer in build(seed=3).layers if layer.weights):
+        kernel, bias = layer.get_weights()
+        # A transposed convolution has its outputs where others have their inputs; PyTorch takes those.
+        bound = 1 / np.sqrt(np.prod(kernel.shape[:-1]))
+        assert np.abs(kernel).max() <= bound and np.abs(bias).max() <= bound
+        assert kernel.std() == pytest.approx(bound / np.sqrt(3), rel=0.15)
+
+
+def test_the_seed_decides_the_weights():
+    first, again, other = (models.bird_lotfi(seed=seed).get_weights() for seed in (1, 1, 2))
+    assert all(np.array_equal(*pair) for pair in zip(first, again, strict=True))
+    assert not any(np.array_equal(*pair) for pair in zip(first, other, strict=True))
+
+
+def test_bfloat16_keeps_weights_and_logits_in_float32():
+    network = models.with_precision(paper(), "mixed_bfloat16")
+    logits = network(parity.images())
+    assert logits.dtype == "float32" and {weight.dtype for weight in network.weights} == {"float32"}
+    difference = np.abs(logits.numpy() - FIXTURE["logits"]).max()
+    assert 0 < difference < 0.02, "bfloat16 has eight bits, and must be in use"
