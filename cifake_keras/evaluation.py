@@ -1,7 +1,5 @@
 """Scores of images, and metrics of scores. The positive class is FAKE."""
 
-from collections.abc import Iterator
-
 import keras
 import numpy as np
 import tensorflow as tf
@@ -10,36 +8,35 @@ from sklearn import metrics as sk
 from cifake_keras import pipeline
 from cifake_keras.conditions import detector, to_unit
 from cifake_keras.perturbations import perturb
-from cifake_keras.protocol import EVALUATIONS, FAKE, REAL, THRESHOLD, Condition
+from cifake_keras.protocol import FAKE, REAL, THRESHOLD, Condition
 from cifake_keras.splits import ImageSet
 
 _BATCH = 500
 _ECE_BINS = 15
 
 
-def probabilities(
-    images: ImageSet,
-    condition: Condition,
-    classifier: keras.Model,
-    autoencoder: keras.Model | None,
-    evaluations: tuple[str, ...] = EVALUATIONS,
-) -> Iterator[tuple[str, np.ndarray]]:
-    """Yields each evaluation with probability_fake, float32 [n].
+class Scorer:
+    """Scores images with a condition's networks.
 
-    "matched": the images are perturbed where the condition perturbs, as in the paper. "clean": they are not.
+    Evaluation "matched" perturbs the images where the condition perturbs, as in the paper; "clean" does not.
     """
-    model = detector(condition, classifier, autoencoder)
-    for evaluation in evaluations:
-        perturbing = evaluation == "matched" and condition.perturbed
 
-        @tf.function
-        def score(batch, perturbing=perturbing):
-            unit = to_unit(batch["image"])
-            unit = perturb(unit, batch["draws"]) if perturbing else unit
-            return tf.sigmoid(model(unit, training=False))[:, 0]
+    def __init__(self, condition: Condition, classifier: keras.Model, autoencoder: keras.Model | None):
+        self._condition = condition
+        self._model = detector(condition, classifier, autoencoder)
 
+    def __call__(self, images: ImageSet, evaluation: str) -> np.ndarray:
+        """probability_fake, float32 [len(images)]."""
+        perturbing = evaluation == "matched" and self._condition.perturbed
         batches = pipeline.evaluation_batches(images, _BATCH)
-        yield evaluation, np.concatenate([score(batch).numpy() for batch, _ in batches])
+        return np.concatenate([self._score(inputs, perturbing).numpy() for inputs, _ in batches])
+
+    @tf.function(reduce_retracing=True)
+    def _score(self, inputs: dict[str, tf.Tensor], perturbing: bool) -> tf.Tensor:
+        images = to_unit(inputs["image"])
+        if perturbing:
+            images = perturb(images, inputs["draws"])
+        return tf.sigmoid(self._model(images, training=False))[:, 0]
 
 
 def metrics(labels: np.ndarray, probability_fake: np.ndarray, threshold: float = THRESHOLD) -> dict[str, float | None]:

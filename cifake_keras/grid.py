@@ -87,7 +87,8 @@ class _PhaseRun:
     def autoencoder(self) -> keras.Sequential:
         """Trained when a cell first asks for it; read from its folder from then on."""
         folder = cells.autoencoder_folder(self.settings.results_dir, self.phase.name)
-        if not cells.is_done(folder, self.config):
+        # Results that were copied here may have left the weights behind.
+        if not cells.is_done(folder, self.config) or not (folder / cells.WEIGHTS).exists():
             self._train_autoencoder(folder)
         network = models.autoencoder()
         network.load_weights(folder / cells.WEIGHTS)
@@ -166,19 +167,20 @@ class _PhaseRun:
     def _evaluate(self, cell: Cell, classifier: keras.Model, folder: Path) -> dict:
         """The cell's metrics; writes its predictions."""
         condition = protocol.CONDITIONS[cell.condition]
-        networks = condition, classifier, self._autoencoder_of(condition)
-        (_, scores), *_ = evaluation.probabilities(self.data.validation, *networks, evaluations=("matched",))
+        score = evaluation.Scorer(condition, classifier, self._autoencoder_of(condition))
+        validation = evaluation.metrics(self.data.validation.labels, score(self.data.validation, "matched"))
         tests, predictions = {}, []
         for name, images in self.data.tests.items():
             tests[name] = {}
-            for evaluated, probability_fake in evaluation.probabilities(images, *networks):
+            for evaluated in protocol.EVALUATIONS:
+                probability_fake = score(images, evaluated)
                 tests[name][evaluated] = evaluation.metrics(images.labels, probability_fake)
                 predictions.append(_predictions(name, evaluated, images, probability_fake))
         files.write_text(folder / cells.PREDICTIONS, pd.concat(predictions).to_csv(index=False, float_format="%.6f"))
         return {
             "n_train": len(self.data.train),
             "n_validation": len(self.data.validation),
-            "validation_accuracy": evaluation.metrics(self.data.validation.labels, scores)["accuracy"],
+            "validation_accuracy": validation["accuracy"],
             "tests": tests,
             "shared_with_train": self.data.shared,
         }

@@ -1,5 +1,7 @@
 """Who is in which split: counts, presets, validation list, identical images."""
 
+from collections import Counter
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,6 +9,7 @@ import pytest
 from cifake_keras import protocol, splits
 from cifake_keras.errors import UserError
 from cifake_keras.protocol import FAKE, REAL, Counts, Draw, Phase, TestSet
+from cifake_keras.sources.prepared import Prepared
 
 CIFAKE, IMAGENET, SDV15 = "CIFAKE", "ImageNet", "SDv1.5"
 
@@ -79,12 +82,16 @@ def test_the_seed_decides_the_split(data_dir):
     assert names(first.validation) == names(again.validation) != names(other.validation)
 
 
-def test_identical_images_go_to_one_side(data_dir):
-    """The first two fakes of each CIFAKE split are one image."""
-    for seed in range(8):
-        data = splits.compose(small_phase(train=220, test=20), "available", data_dir, seed=seed)
-        digests = [set(part.examples["digest"]) for part in (data.train, data.validation, data.tests["cifake"])]
-        assert not (digests[1] & digests[2] or digests[0] & (digests[1] | digests[2]))
+def test_identical_images_go_to_one_side():
+    """Pairs that do not fit are passed over, and single images fill the split."""
+    digests = [f"{i // 2}" for i in range(40)] + ["single 1", "single 2", "single 3"]
+    examples = pd.DataFrame({"digest": digests, "source": "x", "split": "train", "label": REAL})
+    rows = list(examples.index)
+    pool = splits._Pool(Prepared(np.empty((43, 32, 32, 3), np.uint8), examples, ""), rows, rows)
+    dealt = pool.deal(Counter({"test": 7, "validation": 4, "train": 32}))
+    assert {split: len(images) for split, images in dealt.items()} == {"test": 7, "validation": 4, "train": 32}
+    contents = [set(images["digest"]) for images in dealt.values()]
+    assert sum(map(len, contents)) == len(set.union(*contents))
 
 
 def test_what_the_official_split_shares_is_counted():

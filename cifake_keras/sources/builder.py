@@ -1,13 +1,19 @@
 """What all sources have in common as TFDS builders."""
 
+import csv
 import io
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import tensorflow_datasets as tfds
 
+from cifake_keras.errors import UserError
+from cifake_keras.progress import track
 from cifake_keras.protocol import CLASSES
 from cifake_keras.sources import reading
+
+# Names the images that were skipped, and why.
+QUARANTINE = "quarantine.csv"
 
 
 class SourceBuilder(tfds.core.GeneratorBasedBuilder):
@@ -42,14 +48,23 @@ class SourceBuilder(tfds.core.GeneratorBasedBuilder):
             citation=self.CITATION,
         )
 
-    def decoded(self, examples: Iterable[tuple[str, bytes, str, str]]) -> Iterator[tuple[str, dict]]:
-        """TFDS's examples out of (file name, content, label, generator); an unreadable image is noted in `refused`."""
-        for filename, content, label, generator in examples:
+    def decoded(self, examples: Iterable[tuple[str, bytes, str, str]], total: int) -> Iterator[tuple[str, dict]]:
+        """TFDS's examples out of `total` times (file name, content, label, generator).
+
+        An unreadable image is noted in `refused` and passed over. Raises UserError where none can be read, or two
+        have one name.
+        """
+        kept = set()
+        for filename, content, label, generator in track(examples, f"Preparing {self.info.full_name}", total):
+            filename = filename.encode(errors="backslashreplace").decode()  # a file system takes any bytes
+            if filename in kept:
+                raise UserError(f"{self.origin} has two images named {filename}; name the folder that holds one set.")
             try:
                 png = reading.encode_png(reading.decode(content))
             except reading.UnreadableImage as error:
                 self.refused.append((filename, str(error)))
                 continue
+            kept.add(filename)
             yield (
                 filename,
                 {
@@ -59,3 +74,13 @@ class SourceBuilder(tfds.core.GeneratorBasedBuilder):
                     "filename": filename,
                 },
             )
+        if not kept:
+            filename, reason = self.refused[-1]
+            raise UserError(f"{self.origin}: none of {total:,} images can be read; {filename}, for one: {reason}.")
+
+    def _download_and_prepare(self, *arguments, **options):
+        """Writes into a folder that TFDS renames when all is there, so that images never lack their quarantine."""
+        super()._download_and_prepare(*arguments, **options)
+        if self.refused:
+            with open(self.data_path / QUARANTINE, "w", newline="", encoding="utf-8") as file:
+                csv.writer(file).writerows([("file", "reason"), *self.refused])

@@ -32,7 +32,7 @@ class Cifake(SourceBuilder):
         return {split: self._generate_examples(origin, names) for split, names in members.items()}
 
     def _generate_examples(self, origin, members):
-        return self.decoded(self._labelled(origin, members))
+        return self.decoded(self._labelled(origin, members), len(members))
 
     def _labelled(self, origin, members):
         for name, content in reading.read(origin, members):

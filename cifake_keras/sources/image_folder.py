@@ -19,6 +19,8 @@ class ImageFolder(SourceBuilder):
     DESCRIPTION = "Images of one class out of a folder or archive."
 
     def __init__(self, *, title: str, label: str = "FAKE", **options):
+        if not slug(title):
+            raise UserError(f"{title!r} has no letter a-z or digit, which its folder is named by; give another name.")
         self.title, self.label = title, label
         super().__init__(config=tfds.core.BuilderConfig(name=slug(title), description=title), **options)
 
@@ -31,8 +33,8 @@ class ImageFolder(SourceBuilder):
 
     def _generate_examples(self, origin, members):
         generator = self.title if self.label == "FAKE" else ""
-        images = reading.read(origin, members)
-        return self.decoded((name, content, self.label, generator) for name, content in images)
+        examples = ((name, content, self.label, generator) for name, content in reading.read(origin, members))
+        return self.decoded(examples, len(members))
 
 
 def slug(title: str) -> str:

@@ -39,5 +39,9 @@ class Procedural(SourceBuilder):
 
     def _generate_examples(self, recipe):
         label, generator = ("REAL", "") if recipe in PHOTOGRAPHS else ("FAKE", recipe)
-        for number, image in enumerate(scenes.images(recipe, wanted(recipe))):
-            yield from self.decoded([(f"{recipe}/{number:05d}.png", reading.encode_png(image), label, generator)])
+        images = scenes.images(recipe, wanted(recipe))
+        examples = (
+            (f"{recipe}/{number:05d}.png", reading.encode_png(image), label, generator)
+            for number, image in enumerate(images)
+        )
+        return self.decoded(examples, len(images))

@@ -1,5 +1,6 @@
 """The one place that opens archives and decodes images."""
 
+import contextlib
 import io
 import zipfile
 from collections.abc import Iterator
@@ -31,7 +32,7 @@ def names(origin: Path) -> list[str]:
     Raises UserError where `origin` is missing or is neither a folder nor a readable zip archive.
     """
     if origin.is_dir():
-        found = (path.relative_to(origin).as_posix() for path in origin.rglob("*") if path.is_file())
+        found = (path.relative_to(origin).as_posix() for path in origin.rglob("*") if not path.is_dir())
     else:
         with _archive(origin) as archive:
             found = archive.namelist()
@@ -40,15 +41,13 @@ def names(origin: Path) -> list[str]:
 
 def read(origin: Path, members: list[str]) -> Iterator[tuple[str, bytes]]:
     """Yields each member's name and content; a member that cannot be read has the content b""."""
-    if origin.is_dir():
-        yield from ((name, (origin / name).read_bytes()) for name in members)
-        return
-    with _archive(origin) as archive:
+    with contextlib.nullcontext() if origin.is_dir() else _archive(origin) as archive:
         for name in members:
             try:
-                yield name, archive.read(name)
-            except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError, ValueError):
-                yield name, b""
+                content = archive.read(name) if archive else (origin / name).read_bytes()
+            except Exception:  # beside its own, zipfile raises those of zlib, lzma and the file system
+                content = b""
+            yield name, content
 
 
 def _archive(origin: Path) -> zipfile.ZipFile:
@@ -66,18 +65,22 @@ def decode(content: bytes) -> np.ndarray:
     Raises UnreadableImage with the reason.
     """
     if not content:
-        raise UnreadableImage("cannot be read from its archive, or is empty")
+        raise UnreadableImage("cannot be read, or is empty")
     try:
         with Image.open(io.BytesIO(content)) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise UnreadableImage(f"{image.width} x {image.height} pixels are too many")
             return np.asarray(_rgb(ImageOps.exif_transpose(image)))
-    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+    except UnreadableImage:
+        raise
+    except Exception as error:  # Pillow meets damage with errors of any kind, struct.error among them
         reason = "not an image of a known format" if "BytesIO" in str(error) else str(error)
         raise UnreadableImage(reason) from error
 
 
 def _rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I"):  # 16 bits; Pillow's own conversion clips at 255
+        image = Image.fromarray((np.asarray(image) >> 8).clip(0, 255).astype(np.uint8))
     if image.has_transparency_data:
         image = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")

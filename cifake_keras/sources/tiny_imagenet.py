@@ -32,4 +32,5 @@ class TinyImagenet(SourceBuilder):
 
     def _generate_examples(self, origin, members):
         photographs = reading.read(origin, members)
-        return self.decoded((_LAYOUT.search(name)[1], content, "REAL", "") for name, content in photographs)
+        examples = ((_LAYOUT.search(name)[1], content, "REAL", "") for name, content in photographs)
+        return self.decoded(examples, len(members))
