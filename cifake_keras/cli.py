@@ -1,5 +1,7 @@
 """Click commands. Each imports what it needs when it runs: TensorFlow alone takes seconds."""
 
+import errno
+import itertools
 import os
 import sys
 from pathlib import Path
@@ -21,8 +23,9 @@ class _Commands(click.Group):
             return super().invoke(context)
         except UserError as error:
             raise _failure(str(error)) from error
-        except OSError as error:
-            what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        except Exception as error:
+            if not (what := _what_the_disk_said(error)):
+                raise
             raise _failure(f"{what}. Nothing half-written was left; mend it and run the command again.") from error
         except KeyboardInterrupt:
             click.echo("Interrupted. What is finished is kept; the same command goes on from there.", err=True)
@@ -45,6 +48,16 @@ def _import_tensorflow() -> None:
     finally:
         os.dup2(stderr, 2)
         os.close(stderr)
+
+
+def _what_the_disk_said(error: Exception) -> str | None:
+    """A full or read-only disk as TensorFlow, HDF5 and array_record tell it, in exceptions of their own."""
+    reasons = map(os.strerror, (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO))
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    if reason := next((reason for reason in reasons if reason in str(error)), None):
+        return f"{reason}, where data, results or SavedModels are written"
+    return str(error) if isinstance(error, OSError) else None
 
 
 def _failure(message: str) -> click.ClickException:
@@ -113,7 +126,11 @@ def prepare(source, origin, generator, photographs, data_dir):
     """Decode the images of SOURCE once and keep them as a TFDS data set below the data folder."""
     from cifake_keras.sources import prepared
 
+    if source != "image_folder" and (generator or photographs):
+        raise click.UsageError("--generator and --photographs go with image_folder alone.")
     if source == "procedural":
+        if origin:
+            raise click.UsageError("procedural images are made, not read: leave --from out.")
         for name in protocol.SOURCES.values():
             if name.dataset.startswith("procedural/"):
                 prepared.prepare(source, data_dir, config=name.name)
@@ -137,18 +154,31 @@ def _one_class(generator: str | None, photographs: str | None) -> dict[str, str]
 def list_(data_dir):
     """Show which sources are prepared, and how to get the others."""
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
     from cifake_keras.sources import prepared
 
     there = prepared.available(data_dir)
-    table = Table("source", "images", "state", "how to get it", box=None)
-    for source in protocol.SOURCES.values():
-        count = there.pop(source.dataset, None)
-        table.add_row(source.name, f"{count:,}" if count else "", "ready" if count else "absent", source.how)
+    table = Table("source", Column("images", justify="right"), "state", box=None)
+    absent = []
+    for command, sources in _by_command():
+        counts = [there.pop(source.dataset) for source in sources if source.dataset in there]
+        state = "ready" if len(counts) == len(sources) else f"{len(counts)} ready" if counts else "absent"
+        title = sources[0].name if len(sources) == 1 else f"procedural ({len(sources)} recipes)"
+        table.add_row(title, f"{sum(counts):,}" if counts else "", state)
+        if state != "ready":
+            absent.append((title, sources[0].origin, command))
     for dataset, count in there.items():
-        table.add_row(dataset, f"{count:,}", "ready", "(in no phase of the paper)")
+        table.add_row(dataset, f"{count:,}", "ready, in no phase of the paper")
     Console().print(table)
+    for title, origin, command in absent:
+        click.echo(f"\n{title}, from {origin}:\n{command}" if origin else f"\n{title}:\n{command}")
+
+
+def _by_command() -> list[tuple[str, list[protocol.Source]]]:
+    """The sources by what prepares them: one command makes all of the package's own images."""
+    grouped = itertools.groupby(protocol.SOURCES.values(), key=lambda source: source.command)
+    return [(command, list(sources)) for command, sources in grouped]
 
 
 @main.command("run-grid")

@@ -27,7 +27,10 @@ def replacing(path: Path) -> Iterator[Path]:
     finally:
         if temporary.is_dir():
             shutil.rmtree(temporary)
-        temporary.unlink(missing_ok=True)
+        elif temporary.exists():
+            # Emptied first: HDF5 holds the file open after a failure, and must find room to close it on a full disk.
+            os.truncate(temporary, 0)
+            temporary.unlink()
 
 
 def write_text(path: Path, text: str) -> None:

@@ -30,12 +30,13 @@ class Source:
     """A set of images and where it is kept.
 
     name: how phases and tables call it. dataset: its TFDS name and config below the data folder.
-    how: what to tell someone who lacks it.
+    command: what prepares it. origin: where its files come from.
     """
 
     name: str
     dataset: str
-    how: str
+    command: str
+    origin: str = ""
 
 
 @dataclass(frozen=True)
@@ -110,35 +111,29 @@ class Perturbation:
     brightness: float = 0.5  # factor uniform in [0.5, 1.5]
 
 
-def _source(name: str, dataset: str, how: str) -> tuple[str, Source]:
-    return name, Source(name, dataset, how)
+def _generator(name: str, dataset: str) -> Source:
+    command = f"cifake-keras data prepare image_folder --generator {name} --from FOLDER_OR_ZIP"
+    return Source(name, dataset, command, "Hugging Face: InfImagine/FakeImageDataset")
 
 
-def _generator(title: str, dataset: str) -> tuple[str, Source]:
-    how = (
-        f"cifake-keras data prepare image_folder --generator {title} --from FOLDER_OR_ZIP "
-        "(InfImagine/FakeImageDataset on Hugging Face)"
-    )
-    return title, Source(title, dataset, how)
+def _procedural(name: str) -> Source:
+    return Source(name, f"procedural/{name}", "cifake-keras data prepare procedural")
 
 
-def _procedural(name: str) -> tuple[str, Source]:
-    return name, Source(name, f"procedural/{name}", "cifake-keras data prepare procedural")
-
-
-SOURCES = dict(
-    (
-        _source(
+SOURCES = {
+    source.name: source
+    for source in (
+        Source(
             "CIFAKE",
             "cifake",
-            "cifake-keras data prepare cifake --from archive.zip "
-            "(Kaggle: birdy654/cifake-real-and-ai-generated-synthetic-images)",
+            "cifake-keras data prepare cifake --from archive.zip",
+            "Kaggle: birdy654/cifake-real-and-ai-generated-synthetic-images",
         ),
-        _source(
+        Source(
             "ImageNet",
             "tiny_imagenet",
-            "cifake-keras data prepare tiny_imagenet --from tiny-imagenet-200.zip "
-            "(http://cs231n.stanford.edu/tiny-imagenet-200.zip)",
+            "cifake-keras data prepare tiny_imagenet --from tiny-imagenet-200.zip",
+            "http://cs231n.stanford.edu/tiny-imagenet-200.zip",
         ),
         _generator("SDv1.5", "image_folder/sdv15"),
         _generator("IFv1", "image_folder/ifv1"),
@@ -152,7 +147,7 @@ SOURCES = dict(
         _procedural("lowpass"),
         _procedural("smooth_colour"),
     )
-)
+}
 
 # Tables 1 and 2 of the paper. Table 2 prints IFv1's 2,000 test images under "real"; they are fakes.
 PAPER_PHASES = (

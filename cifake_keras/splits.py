@@ -252,7 +252,7 @@ def _what_is_missing(phase: Phase, wanted: Shares, sizes: dict, short: set) -> s
         total = sum(wanted[source, label].values())
         held_out, train = sizes.get((source, label), (0, None))
         lines.append(f"  {source} {CLASSES[label]}: {total:,} wanted, {held_out + (train or 0):,} there;")
-        lines.append(f"    {protocol.SOURCES[source].how}")
+        lines.append(f"    {protocol.SOURCES[source].command}")
     return "\n".join(lines)
 
 

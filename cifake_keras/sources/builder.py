@@ -60,20 +60,12 @@ class SourceBuilder(tfds.core.GeneratorBasedBuilder):
             if filename in kept:
                 raise UserError(f"{self.origin} has two images named {filename}; name the folder that holds one set.")
             try:
-                png = reading.encode_png(reading.decode(content))
+                image = io.BytesIO(reading.encode_png(reading.decode(content)))
             except reading.UnreadableImage as error:
                 self.refused.append((filename, str(error)))
-                continue
-            kept.add(filename)
-            yield (
-                filename,
-                {
-                    "image": io.BytesIO(png),
-                    "label": label,
-                    "generator": generator,
-                    "filename": filename,
-                },
-            )
+            else:
+                kept.add(filename)
+                yield filename, {"image": image, "label": label, "generator": generator, "filename": filename}
         if not kept:
             filename, reason = self.refused[-1]
             raise UserError(f"{self.origin}: none of {total:,} images can be read; {filename}, for one: {reason}.")

@@ -5,11 +5,10 @@ Everything lies below the data folder: `<dataset>/<version>/` as TFDS has it, an
 """
 
 import contextlib
-import csv
 import hashlib
 import importlib
 import io
-import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,13 +17,16 @@ import absl.logging
 import numpy as np
 import pandas as pd
 
+from cifake_keras import files
 from cifake_keras.errors import UserError
-from cifake_keras.files import replacing
 from cifake_keras.progress import say, track
 from cifake_keras.protocol import CLASSES, IMAGE_SIZE
 from cifake_keras.sources import BUILDERS, reading
 
 COLUMNS = ["split", "label", "generator", "filename", "digest"]
+
+# Below a data set. What TFDS has not finished lies in incomplete.<random>_<version>.
+_INFO = "[0-9]*.[0-9]*.[0-9]*/dataset_info.json"
 
 
 @dataclass(frozen=True)
@@ -50,10 +52,15 @@ def prepare(dataset: str, data_dir: Path, **options) -> Path:
     with _quiet_tfds():
         builder = getattr(importlib.import_module(module), name)(data_dir=data_dir, **options)
         folder = Path(builder.data_dir)
-        if not folder.exists():
-            builder.download_and_prepare()
-            _quarantine(folder, builder.refused)
-    say(f"{folder.parent.relative_to(data_dir)}: {_count(folder):,} images in {folder}")
+        told = f"{folder.parent.relative_to(data_dir)}: {{:,}} images in {folder}"
+        if folder.exists():
+            say(told.format(_count(folder)) + " already, so nothing was read; delete that folder to prepare it anew")
+            return folder
+        for left in folder.parent.glob(f"incomplete.*_{folder.name}"):  # by a run that was killed
+            shutil.rmtree(left)
+        builder.download_and_prepare()
+    _tell_refused(folder, builder.refused)
+    say(told.format(_count(folder)))
     return folder
 
 
@@ -70,31 +77,27 @@ def _quiet_tfds() -> Iterator[None]:
     absl.logging.set_verbosity(before)
 
 
-def _quarantine(folder: Path, refused: list[tuple[str, str]]) -> None:
-    if not refused:
-        return
-    with replacing(folder / "quarantine.csv") as temporary, temporary.open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerows([("file", "reason"), *refused])
+def _tell_refused(folder: Path, refused: list[tuple[str, str]]) -> None:
     for filename, reason in refused[:5]:
         say(f"skipped {filename}: {reason}")
-    say(f"{len(refused):,} unreadable images were skipped; all are in {folder / 'quarantine.csv'}")
+    if refused:
+        say(f"unreadable images skipped: {len(refused):,}, all named in {folder / 'quarantine.csv'}")
 
 
 def find(data_dir: Path, dataset: str) -> Path | None:
     """The folder of the newest prepared version of `dataset`, or None."""
-    versions = sorted((data_dir / dataset).glob("[0-9]*.[0-9]*.[0-9]*/dataset_info.json"))
+    versions = sorted((data_dir / dataset).glob(_INFO))
     return versions[-1].parent if versions else None
 
 
 def _count(folder: Path) -> int:
-    splits = json.loads((folder / "dataset_info.json").read_text())["splits"]
+    splits = files.read_json(folder / "dataset_info.json")["splits"]
     return sum(int(length) for split in splits for length in split["shardLengths"])
 
 
 def available(data_dir: Path) -> dict[str, int]:
     """The prepared data sets below `data_dir` with their numbers of images. Imports no TensorFlow."""
-    folders = {path.parent for path in data_dir.glob("**/dataset_info.json") if ".incomplete" not in str(path)}
+    folders = {path.parent for path in data_dir.glob(f"**/{_INFO}")}
     return {folder.parent.relative_to(data_dir).as_posix(): _count(folder) for folder in sorted(folders)}
 
 
@@ -105,7 +108,7 @@ def load(data_dir: Path, dataset: str, kernel: str) -> Prepared:
         raise UserError(f"{data_dir / dataset} is not there; prepare it with: cifake-keras data prepare")
     arrays = folder / f"{IMAGE_SIZE}-{kernel}"
     if not arrays.exists():
-        with _quiet_tfds(), replacing(arrays) as temporary:
+        with _quiet_tfds(), files.replacing(arrays) as temporary:
             _write_arrays(folder, temporary, kernel)
     examples = pd.read_csv(arrays / "examples.csv", keep_default_na=False)
     return Prepared(np.load(arrays / "images.npy", mmap_mode="r"), examples, _fingerprint(examples))
@@ -117,17 +120,18 @@ def _write_arrays(folder: Path, target: Path, kernel: str) -> None:
     target.mkdir()
     sources = tfds.builder_from_directory(folder).as_data_source()
     total = sum(map(len, sources.values()))
-    shape = (total, IMAGE_SIZE, IMAGE_SIZE, 3)
-    images = np.lib.format.open_memmap(target / "images.npy", "w+", np.uint8, shape)
     rows = ((split, example) for split, examples in sorted(sources.items()) for example in examples)
     examples = []
-    for i, (split, example) in enumerate(track(rows, f"Resizing {folder.parent.name}", total)):
-        image = example["image"]
-        images[i] = reading.resize(image, IMAGE_SIZE, kernel)
-        digest = hashlib.sha256(f"{image.shape}".encode() + image.tobytes()).hexdigest()
-        texts = (example[key].decode() for key in ("generator", "filename"))
-        examples.append((split, int(example["label"]), *texts, digest))
-    images.flush()
+    # Written front to back: a memory map on a disk that fills up ends the process with SIGBUS.
+    with open(target / "images.npy", "wb") as file:
+        shape = (total, IMAGE_SIZE, IMAGE_SIZE, 3)
+        np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
+        for split, example in track(rows, f"Resizing {folder.parent.name}", total):
+            image = example["image"]
+            file.write(reading.resize(image, IMAGE_SIZE, kernel).tobytes())
+            digest = hashlib.sha256(f"{image.shape}".encode() + image.tobytes()).hexdigest()
+            texts = (example[key].decode() for key in ("generator", "filename"))
+            examples.append((split, int(example["label"]), *texts, digest))
     pd.DataFrame(examples, columns=COLUMNS).to_csv(target / "examples.csv", index=False)
 
 
