@@ -1,4 +1,4 @@
-"""Procedural images for the demo: two cameras photograph made-up scenes, five generators render such scenes.
+"""Procedural images for the demo: two cameras photograph made-up scenes, and five generators render such.
 
 Scenes are dead leaves: ellipses with power-law radii that hide one another, which gives the edges and the 1/f^2 power
 spectrum of natural images. Each recipe leaves its own traces on scenes of its own. These images are never the
@@ -26,7 +26,9 @@ _CHUNK = 32
 _LEAVES = 64
 _RADII = 3.0, 40.0  # scene pixels
 
-_DEFOCUS = 2.5  # the widest blur of a lens, in scene pixels
+_BLUR = 0.4, 0.7  # of a lens, the standard deviation in scene pixels
+
+_GRAIN = 0.01  # of generators, in display values
 
 _GAMMA = 2.2
 _QUALITY = 95  # of the JPEG that every image passes
@@ -61,13 +63,13 @@ def _scenes(rng: np.random.Generator, count: int) -> np.ndarray:
     top = _top_leaves(rng, count)
     light = leaves[np.arange(count)[:, None], top].reshape(count, _SCENE, _SCENE, 3)
     # Texture and shading change the amount of light, not its colour.
-    return np.clip(light * np.exp(0.25 * _pink_noise(rng, count))[..., None], 0, 1)
+    return np.clip(light * np.exp(0.35 * _pink_noise(rng, count))[..., None], 0, 1)
 
 
 def _colours(rng: np.random.Generator, count: int) -> np.ndarray:
     """A colour a leaf, [count, leaves, 3]: brightness varies most, as in nature, and an image has a dominant hue."""
-    spread = np.array([0.2, 0.05, 0.05], np.float32)
-    ycc = rng.standard_normal((count, _LEAVES, 3), np.float32) + 0.7 * rng.standard_normal((count, 1, 3), np.float32)
+    spread = np.array([0.17, 0.05, 0.05], np.float32)
+    ycc = rng.standard_normal((count, _LEAVES, 3), np.float32) + 0.4 * rng.standard_normal((count, 1, 3), np.float32)
     display = (ycc * spread + np.array([0.5, 0, 0], np.float32)) @ _FROM_YCC
     return np.clip(display, 0.02, 0.98) ** _GAMMA
 
@@ -96,11 +98,11 @@ def _ellipses(rng: np.random.Generator, count: int) -> np.ndarray:
 
 
 def _pink_noise(rng: np.random.Generator, count: int) -> np.ndarray:
-    """[count, 64, 64], mean 0 and standard deviation 1, power falling as 1/f^2."""
+    """[count, 64, 64], mean 0 and standard deviation 1, power falling as 1/f."""
     frequency = np.hypot(fft.fftfreq(_SCENE)[:, None], fft.rfftfreq(_SCENE))
     frequency[0, 0] = np.inf
     white = fft.rfft2(rng.standard_normal((count, _SCENE, _SCENE), np.float32))
-    noise = fft.irfft2(white / frequency.astype(np.float32))
+    noise = fft.irfft2(white / np.sqrt(frequency).astype(np.float32))
     return noise / noise.std(axis=(1, 2), keepdims=True)
 
 
@@ -108,8 +110,8 @@ def _pink_noise(rng: np.random.Generator, count: int) -> np.ndarray:
 
 
 def camera(scenes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A photograph: Bayer mosaic, shot and read noise, bilinear demosaicing, reduction to 32 px, gamma, sharpening."""
-    return _sharpen(_display(_photograph(scenes, rng, noise=0.04)), 0.3)
+    """A photograph: lens blur, Bayer mosaic with shot and read noise, bilinear demosaicing, gamma, mild sharpening."""
+    return _sharpen(_display(_photograph(scenes, rng, noise=0.05)), 0.3)
 
 
 def telephone(scenes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -117,7 +119,7 @@ def telephone(scenes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     y, x = np.mgrid[-1 : 1 : _SCENE * 1j, -1 : 1 : _SCENE * 1j].astype(np.float32)
     vignette = 1 - 0.12 * (x * x + y * y)
     photograph = _photograph(scenes * vignette[..., None], rng, noise=0.06)
-    return _jpeg(_sharpen(_display(photograph), 0.5), 85) / np.float32(255)
+    return _jpeg(_sharpen(_display(photograph), 0.4), 85) / np.float32(255)
 
 
 def _photograph(scenes: np.ndarray, rng: np.random.Generator, noise: float) -> np.ndarray:
@@ -128,8 +130,8 @@ def _photograph(scenes: np.ndarray, rng: np.random.Generator, noise: float) -> n
 
 
 def _lens(scenes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Gaussian blur of a random width an image: focus varies, or softness alone would give generators away."""
-    sigma = rng.uniform(0, _DEFOCUS, (len(scenes), 1, 1, 1)).astype(np.float32)
+    """Gaussian blur of a random width an image: photographs lie between crisp and soft generators."""
+    sigma = rng.uniform(*_BLUR, (len(scenes), 1, 1, 1)).astype(np.float32)
     frequency = np.hypot(fft.fftfreq(_SCENE)[:, None], fft.rfftfreq(_SCENE)).astype(np.float32)
     transfer = np.exp(-2 * (np.pi * sigma * frequency[..., None]) ** 2)
     return np.maximum(fft.irfft2(fft.rfft2(scenes, axes=(1, 2)) * transfer, axes=(1, 2)), 0)
@@ -155,55 +157,48 @@ def _demosaic(mosaic: np.ndarray) -> np.ndarray:
 
 
 def nearest(scenes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Made at 16 px, doubled by nearest-neighbour up-sampling: 2x2 blocks."""
-    return _noisy(_double(_small(scenes), (1, 1)), rng)
+    """Made at 16 px, sharpened, doubled by nearest-neighbour up-sampling: crisp 2x2 blocks."""
+    return _doubled(_rendered(_reduce(scenes), rng, sharpening=1.0), (1, 1))
 
 
 def bilinear(scenes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Made at 16 px, doubled by bilinear up-sampling: soft, with a grid in the second differences."""
-    return _noisy(_double(_small(scenes), (0.5, 1, 0.5)), rng)
+    """Made at 16 px, doubled by bilinear up-sampling: soft, every other pixel the mean of its neighbours."""
+    return _doubled(_rendered(_reduce(scenes), rng, sharpening=0.0), (0.5, 1, 0.5))
 
 
 def transposed(scenes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Made at 16 px, doubled by a transposed convolution whose kernel is uneven: a checkerboard of period 2."""
-    return _noisy(_double(_small(scenes), (0.45, 1, 0.45)), rng)
+    return _doubled(_rendered(_reduce(scenes), rng, sharpening=0.5), (0.45, 1.1, 0.45))
 
 
 def lowpass(scenes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Nothing above 0.3 cycles a pixel: a cut-off in the spectrum, with its ringing."""
     frequency = np.hypot(fft.fftfreq(SIZE)[:, None], fft.rfftfreq(SIZE))
-    spectrum = fft.rfft2(_rendered(scenes), axes=(1, 2)) * (frequency < 0.3)[..., None]
-    return _noisy(fft.irfft2(spectrum, axes=(1, 2)), rng)
+    spectrum = fft.rfft2(_rendered(scenes, rng, sharpening=0.5), axes=(1, 2)) * (frequency < 0.3)[..., None]
+    return fft.irfft2(spectrum, axes=(1, 2))
 
 
 def smooth_colour(scenes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Sharp brightness, colour blurred by a Gaussian (2 px): hues bleed over edges."""
-    ycc = _rendered(scenes) @ _TO_YCC
+    ycc = _rendered(scenes, rng, sharpening=0.5) @ _TO_YCC
     ycc[..., 1:] = ndimage.gaussian_filter(ycc[..., 1:], (0, 2, 2, 0), mode="mirror")
-    return _noisy(ycc @ _FROM_YCC, rng)
+    return ycc @ _FROM_YCC
 
 
-def _rendered(scenes: np.ndarray) -> np.ndarray:
-    return _sharpen(_display(_reduce(scenes)), 0.3)
+def _rendered(scenes: np.ndarray, rng: np.random.Generator, sharpening: float) -> np.ndarray:
+    """At half the scenes' size, sharpened, with a trace of grain."""
+    display = _sharpen(_display(_reduce(scenes)), sharpening)
+    return display + _GRAIN * rng.standard_normal(display.shape, np.float32)
 
 
-def _small(scenes: np.ndarray) -> np.ndarray:
-    return _display(_reduce(_reduce(scenes)))
-
-
-def _double(small: np.ndarray, kernel: tuple[float, ...]) -> np.ndarray:
+def _doubled(small: np.ndarray, kernel: tuple[float, ...]) -> np.ndarray:
     """Zeros between the pixels, then a separable kernel: every up-sampling by 2 is this."""
     count, side, _, channels = small.shape
     large = np.zeros((count, 2 * side, 2 * side, channels), np.float32)
     large[:, ::2, ::2] = small
     for axis in (1, 2):
-        large = ndimage.convolve1d(large, kernel, axis=axis, mode="wrap", origin=-(len(kernel) % 2 == 0))
+        large = ndimage.convolve1d(large, kernel, axis=axis, mode="mirror", origin=-(len(kernel) % 2 == 0))
     return large
-
-
-def _noisy(display: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Generators are nearly free of noise."""
-    return display + 0.01 * rng.standard_normal(display.shape, np.float32)
 
 
 # --- What both kinds share
