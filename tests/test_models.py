@@ -58,12 +58,16 @@ def test_the_classifier_has_the_papers_parameters():
 
 @pytest.mark.parametrize("build", [models.paper, models.bird_lotfi, models.autoencoder])
 def test_weights_start_within_one_by_root_fan_in(build):
+    biases = []
     for layer in (layer for layer in build(seed=3).layers if layer.weights):
         kernel, bias = layer.get_weights()
         # A transposed convolution has its outputs where others have their inputs; PyTorch takes those.
         bound = 1 / np.sqrt(np.prod(kernel.shape[:-1]))
         assert np.abs(kernel).max() <= bound and np.abs(bias).max() <= bound
         assert kernel.std() == pytest.approx(bound / np.sqrt(3), rel=0.15)
+        biases.append(bias / bound)
+    # Together, for a layer may have one only.
+    assert np.concatenate(biases).std() == pytest.approx(1 / np.sqrt(3), rel=0.15)
 
 
 def test_the_seed_decides_the_weights():
