@@ -185,7 +185,7 @@ def _by_command() -> list[tuple[str, list[protocol.Source]]]:
 @click.option("--preset", type=click.Choice(protocol.PRESETS), default="available", show_default=True)
 @_selection
 @click.option("--sweep/--no-sweep", "swept", default=True, show_default=True, help="Sweep, or train with fixed values.")
-@click.option("--epochs", type=click.IntRange(1), help="In place of the protocol's, for a trial.")
+@click.option("--epochs", type=click.IntRange(1), help="Of the classifiers, in place of the protocol's.")
 @click.option("--kernel", type=click.Choice(protocol.KERNELS), default=protocol.KERNELS[0], show_default=True)
 @click.option(
     "--precision",

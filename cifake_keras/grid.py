@@ -22,7 +22,7 @@ from cifake_keras.splits import ImageSet, PhaseImages
 
 @dataclass(frozen=True)
 class Settings:
-    """What a run of the grid shares. epochs: in place of the protocol's, for all networks."""
+    """What a run of the grid shares. epochs: of the classifiers, in place of the protocol's."""
 
     preset: str
     data_dir: Path
@@ -68,7 +68,7 @@ class _PhaseRun:
             "precision": settings.precision,
             "validation_files": splits.digest(settings.validation_files),
             "data": self.data.data,
-            "autoencoder": asdict(settings.epochs_of(protocol.AUTOENCODER)),
+            "autoencoder": asdict(protocol.AUTOENCODER),
         }
 
     def introduce(self) -> None:
@@ -96,11 +96,10 @@ class _PhaseRun:
 
     def _train_autoencoder(self, folder: Path) -> None:
         started = time.monotonic()
-        hyperparameters = self.settings.epochs_of(protocol.AUTOENCODER)
         title = f"{self.phase.name} autoencoder"
         files.write_json(folder / cells.CONFIG, self.config)
         network, history = training.train_autoencoder(
-            self.data.train, self.data.validation, hyperparameters, 0, self.settings.precision, title
+            self.data.train, self.data.validation, protocol.AUTOENCODER, 0, self.settings.precision, title
         )
         _write_network(folder, network, history)
         record = {"validation_mse": history["val_loss"].iloc[-1], "seconds": round(time.monotonic() - started, 1)}
@@ -121,6 +120,7 @@ class _PhaseRun:
         if cells.is_done(folder, config):
             say(f"{progress} {cell}: done before")
             return
+        self._autoencoder_of(protocol.CONDITIONS[cell.condition])  # whose seconds are the phase's, not the cell's
         started = time.monotonic()
         files.write_json(folder / cells.CONFIG, config)
         classifier, history = self._train(cell, hyperparameters, cell.seed, f"{progress} {cell}")
