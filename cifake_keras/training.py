@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pandas as pd
 import tensorflow as tf
+from rich.progress import Progress
 
 from cifake_keras import models, pipeline, progress
 from cifake_keras.conditions import Path, Reconstruction
@@ -101,30 +102,29 @@ def _fit(model, train, validation, hyperparameters, seed, title, **compile_optio
     # XLA is two to four times slower than oneDNN on a processor.
     model.compile(optimizer, jit_compile=False, **compile_options)
     steps = pipeline.steps(train, hyperparameters.batch_size)
-    reporter = _Reporter(title, steps)
-    model.fit(
-        pipeline.training_batches(train, hyperparameters.batch_size, seed, hyperparameters.epochs),
-        steps_per_epoch=steps,
-        epochs=hyperparameters.epochs,
-        validation_data=pipeline.evaluation_batches(validation, EVALUATION_BATCH),
-        callbacks=[reporter],
-        shuffle=False,
-        verbose=0,
-    )
+    with progress.bar() as bar:
+        reporter = _Reporter(title, steps, bar)
+        model.fit(
+            pipeline.training_batches(train, hyperparameters.batch_size, seed, hyperparameters.epochs),
+            steps_per_epoch=steps,
+            epochs=hyperparameters.epochs,
+            validation_data=pipeline.evaluation_batches(validation, EVALUATION_BATCH),
+            callbacks=[reporter],
+            shuffle=False,
+            verbose=0,
+        )
     return pd.DataFrame(reporter.rows)
 
 
 class _Reporter(keras.callbacks.Callback):
     """Shows progress, keeps the history and stops a run that diverges."""
 
-    def __init__(self, title: str, steps: int):
+    def __init__(self, title: str, steps: int, bar: Progress):
         super().__init__()
-        self.title, self.steps = title, steps
+        self.title, self.steps, self.bar = title, steps, bar
         self.rows: list[dict[str, float]] = []
 
     def on_train_begin(self, logs=None):
-        self.bar = progress.bar()
-        self.bar.start()
         self.task = self.bar.add_task(self.title, total=self.steps * self.params["epochs"])
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -139,8 +139,4 @@ class _Reporter(keras.callbacks.Callback):
         values = ", ".join(f"{name} {value:.4f}" for name, value in logs.items())
         progress.say(f"{self.title}: epoch {epoch + 1} of {self.params['epochs']}, {values} ({seconds:.0f} s)")
         if not np.isfinite(logs["loss"]):
-            self.bar.stop()
             raise Diverged(f"{self.title}: the loss is {logs['loss']} in epoch {epoch + 1}")
-
-    def on_train_end(self, logs=None):
-        self.bar.stop()
