@@ -10,6 +10,7 @@ import click
 
 from cifake_keras import protocol
 from cifake_keras.errors import UserError
+from cifake_keras.sources import BUILDERS
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ["KERAS_BACKEND"] = "tensorflow"
@@ -115,7 +116,7 @@ def data():
 
 
 @data.command("prepare")
-@click.argument("source", type=click.Choice(["cifake", "tiny_imagenet", "image_folder", "procedural"]))
+@click.argument("source", type=click.Choice(list(BUILDERS)))
 @click.option(
     "--from", "origin", type=click.Path(path_type=Path, exists=True), help="The folder or zip archive to read."
 )
@@ -131,9 +132,9 @@ def prepare(source, origin, generator, photographs, data_dir):
     if source == "procedural":
         if origin:
             raise click.UsageError("procedural images are made, not read: leave --from out.")
-        for name in protocol.SOURCES.values():
-            if name.dataset.startswith("procedural/"):
-                prepared.prepare(source, data_dir, config=name.name)
+        for recipe in protocol.SOURCES.values():
+            if recipe.dataset.startswith("procedural/"):
+                prepared.prepare(source, data_dir, config=recipe.name)
         return
     if origin is None:
         raise click.UsageError(f"{source} is read from a folder or zip archive: give its place with --from.")

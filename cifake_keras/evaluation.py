@@ -11,7 +11,6 @@ from cifake_keras.perturbations import perturb
 from cifake_keras.protocol import FAKE, REAL, THRESHOLD, Condition
 from cifake_keras.splits import ImageSet
 
-_BATCH = 500
 _ECE_BINS = 15
 
 
@@ -28,7 +27,7 @@ class Scorer:
     def __call__(self, images: ImageSet, evaluation: str) -> np.ndarray:
         """probability_fake, float32 [len(images)]."""
         perturbing = evaluation == "matched" and self._condition.perturbed
-        batches = pipeline.evaluation_batches(images, _BATCH)
+        batches = pipeline.evaluation_batches(images)
         return np.concatenate([self._score(inputs, perturbing).numpy() for inputs, _ in batches])
 
     @tf.function(reduce_retracing=True)

@@ -33,7 +33,7 @@ def training_batches(images: ImageSet, batch_size: int, seed: int, epochs: int) 
     return _batches(images, epochs, epoch_plan, batch_size)
 
 
-def evaluation_batches(images: ImageSet, batch_size: int) -> tf.data.Dataset:
+def evaluation_batches(images: ImageSet, batch_size: int = 500) -> tf.data.Dataset:
     """Every image once, in order."""
 
     def plan(_: int) -> tuple[np.ndarray, np.ndarray]:

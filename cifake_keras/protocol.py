@@ -78,6 +78,11 @@ class Phase:
     train: Counts
     tests: tuple[TestSet, ...]
 
+    def draws(self) -> tuple[Draw, ...]:
+        """Of all splits and both classes."""
+        counts = (self.train, *(test.counts for test in self.tests))
+        return tuple(draw for split in counts for draw in (*split.real, *split.fake))
+
 
 @dataclass(frozen=True)
 class Condition:

@@ -163,9 +163,7 @@ class _Pool:
 
 def _pools(phase, data_dir, kernel, validation_files, seed) -> dict[tuple[str, int], _Pool]:
     pools = {}
-    for name in dict.fromkeys(
-        draw.source for counts in _counts(phase).values() for draw in (*counts.real, *counts.fake)
-    ):
+    for name in dict.fromkeys(draw.source for draw in phase.draws()):
         dataset = protocol.SOURCES[name].dataset
         if prepared.find(data_dir, dataset) is None:
             continue

@@ -15,10 +15,6 @@ from cifake_keras.errors import UserError
 from cifake_keras.protocol import Condition, Hyperparameters
 from cifake_keras.splits import ImageSet
 
-PRECISIONS = ("auto", "float32", "bfloat16")
-
-EVALUATION_BATCH = 500
-
 
 class CoupledAdam(keras.optimizers.Adam):
     """Adam as torch.optim.Adam with weight_decay: `l2` times the weight is added to each gradient.
@@ -108,7 +104,7 @@ def _fit(model, train, validation, hyperparameters, seed, title, **compile_optio
             pipeline.training_batches(train, hyperparameters.batch_size, seed, hyperparameters.epochs),
             steps_per_epoch=steps,
             epochs=hyperparameters.epochs,
-            validation_data=pipeline.evaluation_batches(validation, EVALUATION_BATCH),
+            validation_data=pipeline.evaluation_batches(validation),
             callbacks=[reporter],
             shuffle=False,
             verbose=0,

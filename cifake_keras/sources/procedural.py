@@ -13,19 +13,7 @@ PHOTOGRAPHS = ("camera", "telephone")
 
 def wanted(recipe: str) -> int:
     """The images of a recipe that the larger of the demo's phases uses."""
-    return max(
-        sum(
-            draw.images
-            for counts in _all_counts(phase)
-            for draw in (*counts.real, *counts.fake)
-            if draw.source == recipe
-        )
-        for phase in DEMO_PHASES
-    )
-
-
-def _all_counts(phase):
-    return (phase.train, *(test.counts for test in phase.tests))
+    return max(sum(draw.images for draw in phase.draws() if draw.source == recipe) for phase in DEMO_PHASES)
 
 
 class Procedural(SourceBuilder):
