@@ -1,8 +1,8 @@
-"""uint8 images to batches (tf.data).
+"""Images to batches (tf.data).
 
-A batch is ({"image": uint8 [b, 32, 32, 3], "draws": float32 [b, DRAWS]}, label float32 [b, 1]). The draws are all
-the chance a batch needs: order and draws follow from the seed and the epoch alone, so that a run can be
-repeated, or taken up at any epoch, on any device.
+A batch is ({"image": [b, 32, 32, 3], "draws": float32 [b, DRAWS]}, label float32 [b, 1]); images are uint8, or float16
+where they are reconstructions. The draws are all the chance a batch needs: order and draws follow from the seed and
+the epoch alone, so that a run can be repeated, or taken up at any epoch, on any device.
 """
 
 import math
@@ -53,7 +53,7 @@ def _batches(images: ImageSet, epochs: int, plan, batch_size: int) -> tf.data.Da
         return images.images(order), images.labels[order].astype(np.float32)[:, None]
 
     def filled(order, draws):
-        image, label = tf.numpy_function(taken, [order], [tf.uint8, tf.float32], stateful=False)
+        image, label = tf.numpy_function(taken, [order], [tf.as_dtype(images.dtype), tf.float32], stateful=False)
         image.set_shape([None, IMAGE_SIZE, IMAGE_SIZE, 3])
         label.set_shape([None, 1])
         return {"image": image, "draws": draws}, label

@@ -19,6 +19,7 @@ import pandas as pd
 from cifake_keras import protocol
 from cifake_keras.errors import UserError
 from cifake_keras.protocol import CLASSES, FAKE, REAL, Counts, Phase
+from cifake_keras.rows import Rows
 from cifake_keras.sources import prepared
 from cifake_keras.sources.prepared import Prepared
 
@@ -33,7 +34,7 @@ class ImageSet:
     """A split. examples: a row an image, with the columns of a prepared source and `source`, `row`."""
 
     examples: pd.DataFrame
-    stores: Mapping[str, np.ndarray]
+    stores: Mapping[str, np.ndarray | Rows]
 
     def __len__(self) -> int:
         return len(self.examples)
@@ -43,12 +44,16 @@ class ImageSet:
         """int64 [n]: 0 REAL, 1 FAKE."""
         return self.examples["label"].to_numpy()
 
+    @property
+    def dtype(self) -> np.dtype:
+        return next(iter(self.stores.values())).dtype
+
     def count(self, label: int) -> int:
         return int((self.labels == label).sum())
 
     def images(self, order: np.ndarray) -> np.ndarray:
-        """uint8 [len(order), 32, 32, 3]: the images at the positions of `order`."""
-        taken = np.empty((len(order), protocol.IMAGE_SIZE, protocol.IMAGE_SIZE, 3), np.uint8)
+        """[len(order), 32, 32, 3]: the images at the positions of `order`; uint8, or float16 reconstructions."""
+        taken = np.empty((len(order), protocol.IMAGE_SIZE, protocol.IMAGE_SIZE, 3), self.dtype)
         stores, rows = (column[order] for column in self._places)
         for number, images in enumerate(self.stores.values()):
             here = stores == number
@@ -254,7 +259,7 @@ def _what_is_missing(phase: Phase, wanted: Shares, sizes: dict, short: set) -> s
     return "\n".join(lines)
 
 
-def _image_set(parts: list[pd.DataFrame], stores: dict[str, np.ndarray]) -> ImageSet:
+def _image_set(parts: list[pd.DataFrame], stores: dict[str, Rows]) -> ImageSet:
     examples = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
     used = set(examples["source"]) if len(examples) else ()
     return ImageSet(examples, {source: images for source, images in stores.items() if source in used})

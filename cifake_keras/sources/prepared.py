@@ -1,7 +1,7 @@
 """Prepared sources: TFDS data sets at native size, and from each one array of 32x32 uint8 images a kernel.
 
 Everything lies below the data folder: `<dataset>/<version>/` as TFDS has it, and within that folder
-`32-<kernel>/images.npy` with `examples.csv`, made the first time it is asked for and memory-mapped after.
+`32-<kernel>/images.npy` with `examples.csv`, made the first time it is asked for and read row by row after.
 """
 
 import contextlib
@@ -21,6 +21,7 @@ from cifake_keras import files
 from cifake_keras.errors import UserError
 from cifake_keras.progress import say, track
 from cifake_keras.protocol import CLASSES, IMAGE_SIZE
+from cifake_keras.rows import Rows, writing
 from cifake_keras.sources import BUILDERS, reading
 
 COLUMNS = ["split", "label", "generator", "filename", "digest"]
@@ -33,11 +34,11 @@ _INFO = "[0-9]*.[0-9]*.[0-9]*/dataset_info.json"
 class Prepared:
     """A source as arrays.
 
-    images: uint8 [n, 32, 32, 3], memory-mapped. examples: n rows of COLUMNS; label is 0 (REAL) or 1 (FAKE);
+    images: uint8 [n, 32, 32, 3], on disk. examples: n rows of COLUMNS; label is 0 (REAL) or 1 (FAKE);
     digest is the SHA-256 of the image's native pixels. fingerprint: of all examples, in any order.
     """
 
-    images: np.ndarray
+    images: Rows
     examples: pd.DataFrame
     fingerprint: str
 
@@ -111,7 +112,7 @@ def load(data_dir: Path, dataset: str, kernel: str) -> Prepared:
         with _quiet_tfds(), files.replacing(arrays) as temporary:
             _write_arrays(folder, temporary, kernel)
     examples = pd.read_csv(arrays / "examples.csv", keep_default_na=False)
-    return Prepared(np.load(arrays / "images.npy", mmap_mode="r"), examples, _fingerprint(examples))
+    return Prepared(Rows(arrays / "images.npy"), examples, _fingerprint(examples))
 
 
 def _write_arrays(folder: Path, target: Path, kernel: str) -> None:
@@ -122,13 +123,10 @@ def _write_arrays(folder: Path, target: Path, kernel: str) -> None:
     total = sum(map(len, sources.values()))
     rows = ((split, example) for split, examples in sorted(sources.items()) for example in examples)
     examples = []
-    # Written front to back: a memory map on a disk that fills up ends the process with SIGBUS.
-    with open(target / "images.npy", "wb") as file:
-        shape = (total, IMAGE_SIZE, IMAGE_SIZE, 3)
-        np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
+    with writing(target / "images.npy", total, np.uint8) as write:
         for split, example in track(rows, f"Resizing {folder.parent.name}", total):
             image = example["image"]
-            file.write(reading.resize(image, IMAGE_SIZE, kernel).tobytes())
+            write(reading.resize(image, IMAGE_SIZE, kernel))
             digest = hashlib.sha256(f"{image.shape}".encode() + image.tobytes()).hexdigest()
             texts = (example[key].decode() for key in ("generator", "filename"))
             examples.append((split, int(example["label"]), *texts, digest))

@@ -1,0 +1,47 @@
+"""Images as rows of an array that stays on disk: uint8 pixels, or float16 reconstructions."""
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from cifake_keras.protocol import IMAGE_SIZE
+
+
+class Rows:
+    """The rows of a .npy file, read when they are asked for.
+
+    The pages of a memory map would count as the process's own memory; these do not, so that a source may be larger
+    than memory. shape and dtype are the whole array's.
+    """
+
+    def __init__(self, path: Path):
+        mapped = np.load(path, mmap_mode="r")
+        self.shape, self.dtype = mapped.shape, mapped.dtype
+        self._start, self._row_bytes = mapped.offset, mapped[:1].nbytes
+        self._file = open(path, "rb")  # noqa: SIM115
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows: np.ndarray) -> np.ndarray:
+        """[len(rows), ...]: the rows at the positions of `rows`, in that order."""
+        taken = np.empty((len(rows), *self.shape[1:]), self.dtype)
+        for place, row in zip(taken, rows.tolist(), strict=True):
+            os.preadv(self._file.fileno(), [place], self._start + row * self._row_bytes)
+        return taken
+
+
+@contextlib.contextmanager
+def writing(path: Path, count: int, dtype: type) -> Iterator[Callable[[np.ndarray], None]]:
+    """Yields what appends images [..., 32, 32, 3] to a .npy file of `count` of them.
+
+    Front to back: a memory map on a disk that fills up ends the process with SIGBUS.
+    """
+    with open(path, "wb") as file:
+        shape = (count, IMAGE_SIZE, IMAGE_SIZE, 3)
+        header = {"descr": np.dtype(dtype).str, "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(file, header)
+        yield lambda images: file.write(images.astype(dtype, copy=False).tobytes())
