@@ -3,7 +3,6 @@
 import errno
 import itertools
 import os
-import sys
 from pathlib import Path
 
 import click
@@ -31,24 +30,6 @@ class _Commands(click.Group):
         except KeyboardInterrupt:
             click.echo("Interrupted. What is finished is kept; the same command goes on from there.", err=True)
             raise SystemExit(130) from None
-
-
-def _import_tensorflow() -> None:
-    """Imports it, and looks for devices, without its notices about instruction sets and GPUs that are not there.
-
-    They are written before TensorFlow reads its own log level. Errors are Python exceptions and are not lost.
-    """
-    sys.stderr.flush()
-    stderr = os.dup(2)
-    with open(os.devnull, "w") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
-    try:
-        import tensorflow
-
-        tensorflow.config.list_logical_devices()
-    finally:
-        os.dup2(stderr, 2)
-        os.close(stderr)
 
 
 def _what_the_disk_said(error: Exception) -> str | None:
@@ -200,13 +181,20 @@ def _by_command() -> list[tuple[str, list[protocol.Source]]]:
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="A folder with the authors' val_real_filenames.csv and val_fake_filenames.csv.",
 )
+@click.option(
+    "--jobs",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Processes that share the work, each with its share of the cores; as many as cores is fastest.",
+)
 @_data_dir
 @_results_dir
 @_folder("--saved-models-dir", "saved_models", "Where SavedModels go.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be run.")
 def run_grid(
     preset, phases, conditions, classifiers, seeds, swept, epochs, kernel, precision, validation_files,
-    data_dir, results_dir, saved_models_dir, dry_run,
+    jobs, data_dir, results_dir, saved_models_dir, dry_run,
 ):  # fmt: skip
     """Train and evaluate the cells of the grid that are not done yet."""
     from cifake_keras import cells
@@ -216,10 +204,13 @@ def run_grid(
         _print_states(wanted, results_dir)
         return
 
-    _import_tensorflow()
-    from cifake_keras import grid, splits, training
+    from cifake_keras import executors
 
-    settings = grid.Settings(
+    executors.import_tensorflow()
+    from cifake_keras import grid, splits, training
+    from cifake_keras.settings import Settings
+
+    settings = Settings(
         preset=preset,
         data_dir=data_dir,
         results_dir=results_dir,
@@ -230,7 +221,7 @@ def run_grid(
         precision=training.resolve_precision(precision),
         validation_files=splits.read_validation_files(validation_files) if validation_files else frozenset(),
     )
-    grid.run(wanted, settings)
+    grid.run(wanted, settings, jobs)
 
 
 @main.command()

@@ -29,25 +29,17 @@ def detector(condition: Condition, classifier: keras.Model, autoencoder: keras.M
     return keras.Model(image, classifier(classifier_input(image, condition, autoencoder)))
 
 
-class Path(keras.Model):
-    """A whole path, perturbation included: a pipeline's {"image", "draws"} to logits float32 [batch, 1].
+def classifier_inputs(batch: dict[str, tf.Tensor], condition: Condition, autoencoder: keras.Model | None) -> tf.Tensor:
+    """The whole path, perturbation included: a pipeline's {"image", "draws"} to what the classifier sees.
 
-    Only the classifier is trained.
+    Images that were reconstructed beforehand (float16) have taken it already.
     """
-
-    def __init__(self, condition: Condition, classifier: keras.Model, autoencoder: keras.Model | None):
-        super().__init__()
-        self.condition = condition
-        self.classifier = classifier
-        self.autoencoder = autoencoder if condition.autoencoded else None
-        if self.autoencoder is not None:
-            self.autoencoder.trainable = False
-
-    def call(self, inputs: dict[str, tf.Tensor]) -> tf.Tensor:
-        images = to_unit(inputs["image"])
-        if self.condition.perturbed:
-            images = perturb(images, inputs["draws"])
-        return self.classifier(classifier_input(images, self.condition, self.autoencoder))
+    if batch["image"].dtype == tf.float16:
+        return tf.cast(batch["image"], tf.float32)
+    images = to_unit(batch["image"])
+    if condition.perturbed:
+        images = perturb(images, batch["draws"])
+    return classifier_input(images, condition, autoencoder)
 
 
 class Reconstruction(keras.Model):

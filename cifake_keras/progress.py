@@ -1,7 +1,12 @@
-"""Progress for people: a bar with an estimate on a terminal, plain lines elsewhere."""
+"""Progress for people: a bar with an estimate on a terminal, plain lines elsewhere.
 
+A process that works for another one sends what it has to tell there (`relay`), which shows it (`show`).
+"""
+
+import contextlib
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from multiprocessing.queues import Queue
 from typing import TypeVar
 
 from rich.console import Console
@@ -11,17 +16,53 @@ console = Console(stderr=True, highlight=False, soft_wrap=True)
 
 Item = TypeVar("Item")
 
+_relay: Queue | None = None
 
-def bar() -> Progress:
-    """A bar on the terminal; silent elsewhere, where `say` reports what is done."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+
+def relay(queue: Queue) -> None:
+    """From now on this process sends its lines and its progress to `queue`."""
+    global _relay
+    _relay = queue
 
 
 def say(text: str) -> None:
-    console.print(f"{time.strftime('%H:%M:%S')} {text}", markup=False)
+    if _relay:
+        _relay.put(("say", text))
+    else:
+        console.print(f"{time.strftime('%H:%M:%S')} {text}", markup=False)
+
+
+@contextlib.contextmanager
+def task(title: str, total: int | None) -> Iterator[Callable[[int], None]]:
+    """Yields what is told how much of `total` is done. Silent but on a terminal."""
+    if _relay:
+        yield lambda done: _relay.put(("done", title, done, total))
+        _relay.put(("end", title))
+    else:
+        with bars() as update:
+            yield lambda done: update(title, done, total)
+
+
+@contextlib.contextmanager
+def bars() -> Iterator[Callable[[str, int | None, int | None], None]]:
+    """Yields update(title, done, total); done is None when a task has ended, and its bar goes."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    shown: dict[str, int] = {}
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+
+        def update(title: str, done: int | None, total: int | None = None) -> None:
+            if title not in shown:
+                shown[title] = progress.add_task(title, total=total)
+            if done is None:
+                progress.remove_task(shown.pop(title))
+            else:
+                progress.update(shown[title], completed=done)
+
+        yield update
 
 
 def track(items: Iterable[Item], description: str, total: int | None = None) -> Iterator[Item]:
-    with bar() as progress:
-        yield from progress.track(items, total=total, description=description)
+    with task(description, total) as tell:
+        for done, item in enumerate(items, start=1):
+            yield item
+            tell(done)

@@ -96,12 +96,16 @@ class Condition:
 
 @dataclass(frozen=True)
 class Hyperparameters:
-    """l2 is added to the gradient of every weight and bias, as torch.optim.Adam's weight_decay."""
+    """l2 is added to the gradient of every weight and bias, as torch.optim.Adam's weight_decay.
+
+    schedule: "constant", or "cosine": the learning rate rises to its value, then falls to zero along a cosine.
+    """
 
     learning_rate: float
     l2: float
     epochs: int
     batch_size: int = 128
+    schedule: str = "constant"
 
 
 @dataclass(frozen=True)

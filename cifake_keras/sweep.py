@@ -1,6 +1,6 @@
 """Choose hyper-parameters among candidates, by validation accuracy alone."""
 
-from collections.abc import Callable
+import math
 from dataclasses import asdict
 from pathlib import Path
 
@@ -8,54 +8,34 @@ import pandas as pd
 
 from cifake_keras import cells, files
 from cifake_keras.protocol import Hyperparameters
-from cifake_keras.training import Diverged
 
 CANDIDATES = "candidates.csv"
 
+# Candidates trained side by side. More would share the perturbation and the autoencoder among more, which 8 make
+# cheap already, and leave less to do at the same time.
+_TOGETHER = 8
 
-def choose(
-    folder: Path,
-    config: dict,
-    candidates: tuple[Hyperparameters, ...],
-    validation_accuracy: Callable[[Hyperparameters], float],
-) -> Hyperparameters:
-    """The candidate of the best validation accuracy, the first among equals.
 
-    Each candidate is recorded in `folder` when it is done, so that an interrupted sweep goes on where it was. A
-    candidate that diverges counts as accuracy 0.
+def groups(candidates: tuple[Hyperparameters, ...]) -> list[tuple[Hyperparameters, ...]]:
+    """Candidates to train side by side, in groups of about the same size."""
+    size = math.ceil(len(candidates) / math.ceil(len(candidates) / _TOGETHER))
+    return [candidates[first : first + size] for first in range(0, len(candidates), size)]
+
+
+def group_folder(folder: Path, group: int) -> Path:
+    return folder / f"group-{group}"
+
+
+def chosen(folder: Path, candidates: tuple[Hyperparameters, ...]) -> tuple[Hyperparameters, Path]:
+    """The candidate of the best validation accuracy, the first among equals, and the folder of its group.
+
+    Every group must be done. The choice is recorded in `folder`.
     """
-    if not cells.is_done(folder, config):
-        _restart_if_changed(folder, config)
-        for candidate in candidates[len(_recorded(folder)) :]:
-            _record(folder, candidate, _accuracy(candidate, validation_accuracy))
-        files.write_json(folder / cells.METRICS, {"chosen": asdict(_best(folder, candidates))})
-    return _best(folder, candidates)
-
-
-def _restart_if_changed(folder: Path, config: dict) -> None:
-    path = folder / cells.CONFIG
-    if not path.exists() or files.read_json(path) != config:
-        (folder / CANDIDATES).unlink(missing_ok=True)
-        files.write_json(path, config)
-
-
-def _accuracy(candidate, validation_accuracy) -> float:
-    try:
-        return validation_accuracy(candidate)
-    except Diverged:
-        return 0.0
-
-
-def _recorded(folder: Path) -> list[dict]:
-    path = folder / CANDIDATES
-    return pd.read_csv(path).to_dict("records") if path.exists() else []
-
-
-def _record(folder: Path, candidate: Hyperparameters, accuracy: float) -> None:
-    rows = [*_recorded(folder), {**asdict(candidate), "validation_accuracy": accuracy}]
-    files.write_text(folder / CANDIDATES, pd.DataFrame(rows).to_csv(index=False))
-
-
-def _best(folder: Path, candidates: tuple[Hyperparameters, ...]) -> Hyperparameters:
-    accuracies = [row["validation_accuracy"] for row in _recorded(folder)]
-    return candidates[accuracies.index(max(accuracies))]
+    folders = [group_folder(folder, group) for group in range(len(groups(candidates)))]
+    rows = [row | {"group": path.name} for path in folders for row in files.read_json(path / cells.METRICS)["accuracy"]]
+    accuracies = [row["validation_accuracy"] for row in rows]
+    best = accuracies.index(max(accuracies))
+    if not (folder / cells.METRICS).exists():
+        files.write_text(folder / CANDIDATES, pd.DataFrame(rows).to_csv(index=False))
+        files.write_json(folder / cells.METRICS, {"chosen": asdict(candidates[best])})
+    return candidates[best], folder / rows[best]["group"]

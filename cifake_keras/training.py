@@ -1,38 +1,19 @@
 """Fit one model."""
 
 import time
-from pathlib import Path as FilePath
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import keras
 import numpy as np
 import pandas as pd
 import tensorflow as tf
-from rich.progress import Progress
 
 from cifake_keras import models, pipeline, progress
-from cifake_keras.conditions import Path, Reconstruction
-from cifake_keras.errors import UserError
+from cifake_keras.conditions import Reconstruction, classifier_inputs
+from cifake_keras.optimizer import CoupledAdam
 from cifake_keras.protocol import Condition, Hyperparameters
 from cifake_keras.splits import ImageSet
-
-
-class CoupledAdam(keras.optimizers.Adam):
-    """Adam as torch.optim.Adam with weight_decay: `l2` times the weight is added to each gradient.
-
-    What differs: Keras adds epsilon before the bias correction of the second moment, PyTorch after it, so that in the
-    first hundreds of steps weights with gradients below about 1e-6 move less here.
-    """
-
-    def __init__(self, learning_rate: float, l2: float):
-        super().__init__(learning_rate, epsilon=1e-8)
-        self.l2 = l2
-
-    def update_step(self, gradient, variable, learning_rate):
-        super().update_step(gradient + self.l2 * variable, variable, learning_rate)
-
-
-class Diverged(UserError):
-    """The loss is no longer a number."""
 
 
 def resolve_precision(precision: str) -> str:
@@ -46,7 +27,7 @@ def _computes_bfloat16() -> bool:
     gpus = tf.config.list_physical_devices("GPU")
     if gpus:
         return tf.config.experimental.get_device_details(gpus[0]).get("compute_capability", (0, 0)) >= (8, 0)
-    cpuinfo = FilePath("/proc/cpuinfo")
+    cpuinfo = Path("/proc/cpuinfo")
     flags = cpuinfo.read_text() if cpuinfo.exists() else ""
     return "avx512_bf16" in flags or "amx_bf16" in flags
 
@@ -56,32 +37,102 @@ def policy(precision: str) -> str:
     return {"float32": "float32", "bfloat16": "mixed_bfloat16"}[precision]
 
 
-def accuracy(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-    """Per image, at the threshold 0.5 of the probability."""
-    return tf.cast(tf.equal(logits >= 0, labels > 0.5), tf.float32)
+class SideBySide(keras.Model):
+    """Classifiers that learn from the same batches, each with its own optimiser, as if each were alone.
+
+    What their inputs have in common (reading, perturbing, reconstructing) is done once a batch. Losses and accuracies
+    are vectors, an element a classifier.
+    """
+
+    def __init__(
+        self,
+        condition: Condition,
+        autoencoder: keras.Model | None,
+        classifiers: list[keras.Model],
+        optimizers: list[keras.optimizers.Optimizer],
+    ):
+        super().__init__()
+        self.condition, self.autoencoder = condition, autoencoder
+        self.classifiers, self.optimizers = classifiers, optimizers
+        for classifier, optimizer in zip(classifiers, optimizers, strict=True):
+            optimizer.build(classifier.trainable_variables)
+        self.means = [_Mean(len(classifiers), "loss"), _Mean(len(classifiers), "accuracy")]
+
+    @property
+    def metrics(self) -> list[keras.Metric]:
+        return self.means
+
+    def train_step(self, data):
+        return self._step(data, self._learn)
+
+    def test_step(self, data):
+        return self._step(data, lambda classifier, _, images, labels: _score(classifier(images), labels))
+
+    def _step(self, data, of_one) -> dict[str, tf.Tensor]:
+        batch, labels = data
+        images = classifier_inputs(batch, self.condition, self.autoencoder)
+        pairs = zip(self.classifiers, self.optimizers, strict=True)
+        scores = [of_one(classifier, optimizer, images, labels) for classifier, optimizer in pairs]
+        for mean, values in zip(self.means, zip(*scores, strict=True), strict=True):
+            mean.update_state(tf.concat(values, axis=1))
+        return {mean.name: mean.result() for mean in self.means}
+
+    @staticmethod
+    def _learn(classifier, optimizer, images, labels):
+        with tf.GradientTape() as tape:
+            losses, right = _score(classifier(images, training=True), labels)
+            loss = tf.reduce_mean(losses)
+        optimizer.apply(tape.gradient(loss, classifier.trainable_variables), classifier.trainable_variables)
+        return losses, right
 
 
-def train_classifier(
+def _score(logits: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Cross-entropy, and whether the decision at probability 0.5 is right: float32 [batch, 1] each."""
+    losses = tf.nn.sigmoid_cross_entropy_with_logits(labels, logits)
+    return losses, tf.cast(tf.equal(logits >= 0, labels > 0.5), tf.float32)
+
+
+class _Mean(keras.metrics.Metric):
+    """The mean of each column over all images of an epoch."""
+
+    def __init__(self, columns: int, name: str):
+        super().__init__(name=name)
+        self.total = self.add_variable((columns,), initializer="zeros", name="total")
+        self.count = self.add_variable((), initializer="zeros", name="count")
+
+    def update_state(self, values: tf.Tensor) -> None:
+        self.total.assign_add(tf.reduce_sum(values, axis=0))
+        self.count.assign_add(tf.cast(tf.shape(values)[0], tf.float32))
+
+    def result(self) -> tf.Tensor:
+        return self.total / self.count
+
+
+def train_classifiers(
     train: ImageSet,
     validation: ImageSet,
     condition: Condition,
     classifier: str,
     autoencoder: keras.Model | None,
-    hyperparameters: Hyperparameters,
+    candidates: Sequence[Hyperparameters],
     seed: int,
     precision: str,
     title: str,
-) -> tuple[keras.Sequential, pd.DataFrame]:
-    """The classifier (float32) after its last epoch, and its history: a row an epoch, columns as Keras names them.
+) -> list[tuple[keras.Sequential, pd.DataFrame]]:
+    """Trains a classifier for each candidate, side by side, all from the same weights and on the same batches.
 
-    Raises Diverged where the loss becomes infinite or NaN.
+    Candidates have epochs and batch size in common. Returns of each the classifier (float32) after its last epoch and
+    its history: a row an epoch with epoch, loss, accuracy, val_loss, val_accuracy and the seconds of all together.
     """
-    network = models.CLASSIFIERS[classifier](seed, policy(precision))
+    networks = [models.CLASSIFIERS[classifier](seed, policy(precision)) for _ in candidates]
+    optimizers = [CoupledAdam(candidate.learning_rate, candidate.l2) for candidate in candidates]
     encoder = models.with_precision(autoencoder, policy(precision)) if condition.autoencoded else None
-    model = Path(condition, network, encoder)
-    loss = keras.losses.BinaryCrossentropy(from_logits=True)
-    history = _fit(model, train, validation, hyperparameters, seed, title, loss=loss, metrics=[accuracy])
-    return models.with_precision(network, "float32"), history
+    model = SideBySide(condition, encoder, networks, optimizers)
+    # XLA is two to four times slower than oneDNN on a processor.
+    model.compile(jit_compile=False)
+    histories = _fit(model, train, validation, candidates[0], seed, title)
+    networks = [models.with_precision(network, "float32") for network in networks]
+    return list(zip(networks, histories, strict=True))
 
 
 def train_autoencoder(
@@ -89,17 +140,16 @@ def train_autoencoder(
 ) -> tuple[keras.Sequential, pd.DataFrame]:
     """The autoencoder fitted on perturbed images of both classes, and its history (loss: MSE in [-1, 1])."""
     network = models.autoencoder(seed, policy(precision))
-    history = _fit(Reconstruction(network), train, validation, hyperparameters, seed, title)
+    model = Reconstruction(network)
+    model.compile(CoupledAdam(hyperparameters.learning_rate, hyperparameters.l2), jit_compile=False)
+    (history,) = _fit(model, train, validation, hyperparameters, seed, title)
     return models.with_precision(network, "float32"), history
 
 
-def _fit(model, train, validation, hyperparameters, seed, title, **compile_options) -> pd.DataFrame:
-    optimizer = CoupledAdam(hyperparameters.learning_rate, hyperparameters.l2)
-    # XLA is two to four times slower than oneDNN on a processor.
-    model.compile(optimizer, jit_compile=False, **compile_options)
+def _fit(model, train, validation, hyperparameters, seed, title) -> list[pd.DataFrame]:
     steps = pipeline.steps(train, hyperparameters.batch_size)
-    with progress.bar() as bar:
-        reporter = _Reporter(title, steps, bar)
+    with progress.task(title, steps * hyperparameters.epochs) as tell:
+        reporter = _Reporter(title, steps, tell)
         model.fit(
             pipeline.training_batches(train, hyperparameters.batch_size, seed, hyperparameters.epochs),
             steps_per_epoch=steps,
@@ -109,30 +159,41 @@ def _fit(model, train, validation, hyperparameters, seed, title, **compile_optio
             shuffle=False,
             verbose=0,
         )
-    return pd.DataFrame(reporter.rows)
+    return reporter.histories()
 
 
 class _Reporter(keras.callbacks.Callback):
-    """Shows progress, keeps the history and stops a run that diverges."""
+    """Shows progress, keeps the histories, and stops when no loss is a number any more."""
 
-    def __init__(self, title: str, steps: int, bar: Progress):
+    def __init__(self, title: str, steps: int, tell: Callable[[int], None]):
         super().__init__()
-        self.title, self.steps, self.bar = title, steps, bar
-        self.rows: list[dict[str, float]] = []
-
-    def on_train_begin(self, logs=None):
-        self.task = self.bar.add_task(self.title, total=self.steps * self.params["epochs"])
+        self.title, self.steps, self.tell = title, steps, tell
+        self.epochs: list[dict[str, np.ndarray]] = []
 
     def on_epoch_begin(self, epoch, logs=None):
         self.started = time.monotonic()
 
     def on_train_batch_end(self, batch, logs=None):
-        self.bar.update(self.task, completed=self.steps * len(self.rows) + batch + 1)
+        self.tell(self.steps * len(self.epochs) + batch + 1)
 
     def on_epoch_end(self, epoch, logs=None):
-        seconds = time.monotonic() - self.started
-        self.rows.append({"epoch": epoch + 1, **logs, "seconds": round(seconds, 1)})
-        values = ", ".join(f"{name} {value:.4f}" for name, value in logs.items())
-        progress.say(f"{self.title}: epoch {epoch + 1} of {self.params['epochs']}, {values} ({seconds:.0f} s)")
-        if not np.isfinite(logs["loss"]):
-            raise Diverged(f"{self.title}: the loss is {logs['loss']} in epoch {epoch + 1}")
+        seconds = round(time.monotonic() - self.started, 1)
+        values = {name: np.atleast_1d(value) for name, value in logs.items()}
+        self.epochs.append({"epoch": np.array([epoch + 1]), **values, "seconds": np.array([seconds])})
+        told = ", ".join(f"{name} {_range(value)}" for name, value in values.items())
+        progress.say(f"{self.title}: epoch {epoch + 1} of {self.params['epochs']}, {told} ({seconds:.0f} s)")
+        self.model.stop_training = not np.isfinite(values["loss"]).any()
+
+    def histories(self) -> list[pd.DataFrame]:
+        count = len(self.epochs[0]["loss"])
+        rows = [{name: np.broadcast_to(value, count) for name, value in epoch.items()} for epoch in self.epochs]
+        return [pd.DataFrame([{name: value[i] for name, value in row.items()} for row in rows]) for i in range(count)]
+
+
+def _range(values: np.ndarray) -> str:
+    return f"{values[0]:.4f}" if len(values) == 1 else f"{values.min():.4f} to {values.max():.4f}"
+
+
+def diverged(history: pd.DataFrame) -> bool:
+    """Whether the loss is infinite or NaN in the last epoch."""
+    return not np.isfinite(history["loss"].iloc[-1])

@@ -6,6 +6,7 @@ import numpy as np
 
 FIXTURE = Path(__file__).with_name("parity.npz")
 LEARNING_RATE, L2, STEPS = 1e-1, 0.5, 5
+LABELS = np.arange(8, dtype=np.float32)[:, None] % 2  # of images(), for the losses
 
 # Weight shapes in PyTorch's order; a bias follows each, of the length of the outputs.
 CLASSIFIER = ((32, 3, 3, 3), (32, 32, 3, 3), (64, 32_768), (64, 64), (1, 64))

@@ -96,24 +96,29 @@ def test_a_killed_run_ends_with_the_same_grid(study, data_dir, tmp_path):
     assert tables[0].read_bytes() == tables[1].read_bytes()
 
 
-def test_a_sweep_chooses_by_validation_accuracy_and_goes_on_where_it_was(tmp_path):
-    from cifake_keras import sweep
-    from cifake_keras.protocol import Hyperparameters
+SWEEP = ("run-grid", "--phase", "phase1", "--condition", "baseline", "--epochs", "1", "--jobs", "2")
 
-    candidates = tuple(Hyperparameters(lr, 0.0, 1) for lr in (1.0, 2.0, 3.0))
-    accuracies, tried = {1.0: 0.6, 2.0: 0.9, 3.0: 0.9}, []
 
-    def validation_accuracy(candidate):
-        if candidate.learning_rate == 3.0 and len(tried) == 2:
-            tried.append("killed")
-            raise KeyboardInterrupt
-        tried.append(candidate.learning_rate)
-        return accuracies[candidate.learning_rate]
-
-    with pytest.raises(KeyboardInterrupt):
-        sweep.choose(tmp_path / "sweep", {"phase": "x"}, candidates, validation_accuracy)
-    assert sweep.choose(tmp_path / "sweep", {"phase": "x"}, candidates, validation_accuracy) == candidates[1]
-    assert tried == [1.0, 2.0, "killed", 3.0]
+def test_a_sweep_in_two_processes_survives_a_kill_and_gives_its_network_to_seed_0(data_dir, tmp_path):
+    line = [sys.executable, "-m", "cifake_keras.cli", *SWEEP, *map(str, folders(data_dir, tmp_path))]
+    run = subprocess.Popen(line, stderr=subprocess.DEVNULL, start_new_session=True)
+    sweep = cell(tmp_path, "baseline").with_name("sweep")
+    while not (done := list(sweep.glob("group-*/metrics.json"))):
+        assert run.poll() is None, "the run ended before it could be killed"
+        time.sleep(0.01)
+    os.killpg(run.pid, signal.SIGKILL)
+    run.wait()
+    before = done[0].stat().st_mtime_ns
+    resumed = command(*SWEEP, *folders(data_dir, tmp_path))
+    assert resumed.returncode == 0, resumed.stderr
+    assert done[0].stat().st_mtime_ns == before
+    candidates = pd.read_csv(sweep / "candidates.csv")
+    metrics = json.loads((cell(tmp_path, "baseline") / "metrics.json").read_text())
+    best = candidates.iloc[candidates["validation_accuracy"].argmax()]
+    assert len(candidates) == 9 and metrics["trained_by"] == f"sweep/{best['group']}"
+    assert metrics["hyperparameters"]["learning_rate"] == best["learning_rate"]
+    assert metrics["hyperparameters"]["l2"] == best["l2"]
+    assert metrics["validation_accuracy"] == pytest.approx(best["validation_accuracy"], abs=0.051)
 
 
 SERVE = """

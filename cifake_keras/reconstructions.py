@@ -1,0 +1,50 @@
+"""Reconstructions of unperturbed images: computed once for all epochs, candidates and seeds."""
+
+import hashlib
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+from filelock import FileLock
+
+from cifake_keras import files, models, pipeline, rows
+from cifake_keras.conditions import classifier_input, to_unit
+from cifake_keras.progress import track
+from cifake_keras.protocol import CONDITIONS
+from cifake_keras.splits import ImageSet
+
+
+def reconstructed(images: ImageSet, autoencoder: keras.Model, policy: str, folder: Path) -> ImageSet:
+    """`images` as condition `autoencoded` shows them to a classifier: float16 [n, 32, 32, 3] in [-1, 1].
+
+    float16 halves them and loses less than bfloat16, in which the classifier rounds its input. They are kept in
+    `folder`, named by the pixels, the autoencoder's weights and the precision that made them.
+    """
+    path = folder / f"{_digest(images, autoencoder, policy)}.npy"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(path.with_suffix(".lock")):
+        if not path.exists():
+            _write(path, images, models.with_precision(autoencoder, policy))
+    examples = images.examples.assign(source="reconstructions", row=np.arange(len(images)))
+    return ImageSet(examples, {"reconstructions": rows.Rows(path)})
+
+
+def _digest(images: ImageSet, autoencoder: keras.Model, policy: str) -> str:
+    digest = hashlib.sha256(policy.encode())
+    for weights in autoencoder.get_weights():
+        digest.update(weights.tobytes())
+    for batch, _ in pipeline.evaluation_batches(images):
+        digest.update(batch["image"].numpy().tobytes())
+    return digest.hexdigest()[:32]
+
+
+def _write(path: Path, images: ImageSet, autoencoder: keras.Model) -> None:
+    @tf.function(reduce_retracing=True)
+    def reconstruct(pixels):
+        return tf.cast(classifier_input(to_unit(pixels), CONDITIONS["autoencoded"], autoencoder), tf.float16)
+
+    batches = pipeline.evaluation_batches(images)
+    with files.replacing(path) as temporary, rows.writing(temporary, len(images), np.float16) as write:
+        for batch, _ in track(batches, f"Reconstructing {len(images):,} images", len(batches)):
+            write(reconstruct(batch["image"]).numpy())

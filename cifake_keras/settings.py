@@ -1,0 +1,25 @@
+"""What the cells of a run of the grid share. Imports no TensorFlow."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from cifake_keras import protocol
+from cifake_keras.protocol import Hyperparameters
+
+
+@dataclass(frozen=True)
+class Settings:
+    """precision: "float32" or "bfloat16". epochs: of the classifiers, in place of the protocol's."""
+
+    preset: str
+    data_dir: Path
+    results_dir: Path
+    saved_models_dir: Path
+    swept: bool = True
+    epochs: int | None = None
+    kernel: str = protocol.KERNELS[0]
+    precision: str = "float32"
+    validation_files: frozenset[str] = frozenset()
+
+    def epochs_of(self, hyperparameters: Hyperparameters) -> Hyperparameters:
+        return replace(hyperparameters, epochs=self.epochs) if self.epochs else hyperparameters
