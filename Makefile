@@ -10,7 +10,7 @@ GRID_OPTIONS ?=
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: install demo paper tables figures test lint clean
+.PHONY: install demo paper tables figures test bench lint clean
 
 install: $(INSTALLED)
 
@@ -40,6 +40,11 @@ tables figures: $(INSTALLED)
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest
+
+# Ours beside the machine's bound and PyTorch; about an hour on two cores, most of it PyTorch's.
+bench: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]' --constraint constraints.txt
+	$(BIN)/python scripts/bench.py
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

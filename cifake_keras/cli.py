@@ -166,6 +166,13 @@ def _by_command() -> list[tuple[str, list[protocol.Source]]]:
 @main.command("run-grid")
 @click.option("--preset", type=click.Choice(protocol.PRESETS), default="available", show_default=True)
 @_selection
+@click.option(
+    "--recipe",
+    type=click.Choice(protocol.RECIPES),
+    default=protocol.RECIPES[0],
+    show_default=True,
+    help="The authors', or a schedule of ours that reaches their accuracy in two minutes; it is not swept.",
+)
 @click.option("--sweep/--no-sweep", "swept", default=True, show_default=True, help="Sweep, or train with fixed values.")
 @click.option("--epochs", type=click.IntRange(1), help="Of the classifiers, in place of the protocol's.")
 @click.option("--kernel", type=click.Choice(protocol.KERNELS), default=protocol.KERNELS[0], show_default=True)
@@ -193,7 +200,7 @@ def _by_command() -> list[tuple[str, list[protocol.Source]]]:
 @_folder("--saved-models-dir", "saved_models", "Where SavedModels go.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be run.")
 def run_grid(
-    preset, phases, conditions, classifiers, seeds, swept, epochs, kernel, precision, validation_files,
+    preset, phases, conditions, classifiers, seeds, recipe, swept, epochs, kernel, precision, validation_files,
     jobs, data_dir, results_dir, saved_models_dir, dry_run,
 ):  # fmt: skip
     """Train and evaluate the cells of the grid that are not done yet."""
@@ -215,6 +222,7 @@ def run_grid(
         data_dir=data_dir,
         results_dir=results_dir,
         saved_models_dir=saved_models_dir,
+        recipe=recipe,
         swept=swept,
         epochs=epochs,
         kernel=kernel,

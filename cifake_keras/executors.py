@@ -27,6 +27,7 @@ _WAIT = 2  # seconds until a task that another process is busy with is looked at
 class Task(Protocol):
     """lock: the file that whoever does the task holds."""
 
+    title: str
     lock: Path
 
     def done(self) -> bool: ...
@@ -39,9 +40,15 @@ class Task(Protocol):
 
 def work(tasks: Sequence[Task]) -> None:
     """Does every task that no other process is doing; returns when all are done, by whomever."""
+    waiting = False
     while left := [task for task in tasks if not task.done()]:
-        if not any(_done_here(task) for task in left if task.ready()):
-            time.sleep(_WAIT)
+        if any(_done_here(task) for task in left if task.ready()):
+            waiting = False
+            continue
+        if not waiting:
+            progress.say(f"waiting for what another process is doing: {', '.join(task.title for task in left)}")
+        waiting = True
+        time.sleep(_WAIT)
 
 
 def _done_here(task: Task) -> bool:

@@ -15,11 +15,23 @@ class Settings:
     data_dir: Path
     results_dir: Path
     saved_models_dir: Path
+    recipe: str = protocol.RECIPES[0]
     swept: bool = True
     epochs: int | None = None
     kernel: str = protocol.KERNELS[0]
     precision: str = "float32"
     validation_files: frozenset[str] = frozenset()
+
+    @property
+    def selection(self) -> str:
+        """How hyper-parameters are come by: a sweep, or fixed values of a recipe."""
+        if self.recipe == "fast":
+            return "fast"
+        return "sweep" if self.swept else "fixed"
+
+    def hyperparameters(self, condition: str) -> Hyperparameters:
+        """Of a condition that is not swept."""
+        return self.epochs_of((protocol.FAST if self.recipe == "fast" else protocol.FIXED)[condition])
 
     def epochs_of(self, hyperparameters: Hyperparameters) -> Hyperparameters:
         return replace(hyperparameters, epochs=self.epochs) if self.epochs else hyperparameters

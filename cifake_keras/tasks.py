@@ -135,7 +135,7 @@ class CellTask(_OfCell):
         return all(task.done() for task in self.sweep_tasks())
 
     def sweep_tasks(self) -> list[SweepTask]:
-        if not self.phase.settings.swept:
+        if self.phase.settings.selection != "sweep":
             return []
         groups = sweep.groups(self.phase.candidates(self.cell))
         return [SweepTask(self.phase, self.cell, group) for group in range(len(groups))]
@@ -144,14 +144,13 @@ class CellTask(_OfCell):
         return {
             **self.phase.config_of(self.cell),
             "seed": self.cell.seed,
-            "selection": "sweep" if self.phase.settings.swept else "fixed",
+            "selection": self.phase.settings.selection,
             "hyperparameters": asdict(self._hyperparameters()),
         }
 
     def _hyperparameters(self) -> Hyperparameters:
-        settings = self.phase.settings
-        if not settings.swept:
-            return settings.epochs_of(protocol.FIXED[self.cell.condition])
+        if self.phase.settings.selection != "sweep":
+            return self.phase.settings.hyperparameters(self.cell.condition)
         return sweep.chosen(self.sweep_folder, self.phase.candidates(self.cell))[0]
 
     def measure(self) -> dict:
@@ -165,7 +164,7 @@ class CellTask(_OfCell):
 
     def _swept(self) -> tuple[keras.Sequential, pd.DataFrame, str] | None:
         """The network that the sweep chose: it was trained with seed 0, as this cell's would be."""
-        if not self.phase.settings.swept or self.cell.seed:
+        if self.phase.settings.selection != "sweep" or self.cell.seed:
             return None
         _, group = sweep.chosen(self.sweep_folder, self.phase.candidates(self.cell))
         if not (group / cells.WEIGHTS).exists():

@@ -15,6 +15,9 @@ from cifake_keras.optimizer import CoupledAdam
 from cifake_keras.protocol import Condition, Hyperparameters
 from cifake_keras.splits import ImageSet
 
+# Of a cosine schedule's steps: the share in which the learning rate rises.
+_RISING = 0.15
+
 
 def resolve_precision(precision: str) -> str:
     """ "auto" becomes bfloat16 where the processor or GPU computes in it, else float32."""
@@ -122,10 +125,11 @@ def train_classifiers(
     """Trains a classifier for each candidate, side by side, all from the same weights and on the same batches.
 
     Candidates have epochs and batch size in common. Returns of each the classifier (float32) after its last epoch and
-    its history: a row an epoch with epoch, loss, accuracy, val_loss, val_accuracy and the seconds of all together.
+    its history: a row an epoch with epoch, loss, accuracy, val_loss, val_accuracy and the seconds that all of them
+    trained together, validation left out.
     """
     networks = [models.CLASSIFIERS[classifier](seed, policy(precision)) for _ in candidates]
-    optimizers = [CoupledAdam(candidate.learning_rate, candidate.l2) for candidate in candidates]
+    optimizers = [_optimizer(candidate, pipeline.steps(train, candidate.batch_size)) for candidate in candidates]
     encoder = models.with_precision(autoencoder, policy(precision)) if condition.autoencoded else None
     model = SideBySide(condition, encoder, networks, optimizers)
     # XLA is two to four times slower than oneDNN on a processor.
@@ -135,13 +139,23 @@ def train_classifiers(
     return list(zip(networks, histories, strict=True))
 
 
+def _optimizer(hyperparameters: Hyperparameters, steps: int) -> CoupledAdam:
+    """steps: of an epoch."""
+    rate, total = hyperparameters.learning_rate, steps * hyperparameters.epochs
+    if hyperparameters.schedule == "cosine":
+        rising = int(_RISING * total)
+        rate = keras.optimizers.schedules.CosineDecay(0.0, total - rising, warmup_target=rate, warmup_steps=rising)
+    return CoupledAdam(rate, hyperparameters.l2)
+
+
 def train_autoencoder(
     train: ImageSet, validation: ImageSet, hyperparameters: Hyperparameters, seed: int, precision: str, title: str
 ) -> tuple[keras.Sequential, pd.DataFrame]:
     """The autoencoder fitted on perturbed images of both classes, and its history (loss: MSE in [-1, 1])."""
     network = models.autoencoder(seed, policy(precision))
     model = Reconstruction(network)
-    model.compile(CoupledAdam(hyperparameters.learning_rate, hyperparameters.l2), jit_compile=False)
+    steps = pipeline.steps(train, hyperparameters.batch_size)
+    model.compile(_optimizer(hyperparameters, steps), jit_compile=False)
     (history,) = _fit(model, train, validation, hyperparameters, seed, title)
     return models.with_precision(network, "float32"), history
 
@@ -176,12 +190,14 @@ class _Reporter(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         self.tell(self.steps * len(self.epochs) + batch + 1)
 
+    def on_test_begin(self, logs=None):
+        self.seconds = round(time.monotonic() - self.started, 2)
+
     def on_epoch_end(self, epoch, logs=None):
-        seconds = round(time.monotonic() - self.started, 1)
         values = {name: np.atleast_1d(value) for name, value in logs.items()}
-        self.epochs.append({"epoch": np.array([epoch + 1]), **values, "seconds": np.array([seconds])})
+        self.epochs.append({"epoch": np.array([epoch + 1]), **values, "seconds": np.array([self.seconds])})
         told = ", ".join(f"{name} {_range(value)}" for name, value in values.items())
-        progress.say(f"{self.title}: epoch {epoch + 1} of {self.params['epochs']}, {told} ({seconds:.0f} s)")
+        progress.say(f"{self.title}: epoch {epoch + 1} of {self.params['epochs']}, {told} ({self.seconds:.0f} s)")
         self.model.stop_training = not np.isfinite(values["loss"]).any()
 
     def histories(self) -> list[pd.DataFrame]:

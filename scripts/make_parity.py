@@ -1,6 +1,6 @@
 """Makes tests/parity.npz: what PyTorch answers with the weights and images of tests/parity.py.
 
-Needs PyTorch (`pip install '.[parity]'`); the tests do not. Run it from the top level:
+Needs PyTorch (`pip install '.[bench]'`); the tests do not. Run it from the top level:
 
     PYTHONPATH=tests python scripts/make_parity.py
 """
@@ -8,45 +8,8 @@ Needs PyTorch (`pip install '.[parity]'`); the tests do not. Run it from the top
 import numpy as np
 import parity
 import torch
+from pytorch_networks import autoencoder, classifier
 from torch import nn
-
-
-def classifier() -> nn.Sequential:
-    """As the authors have it (section 2.3 of the protocol)."""
-    return nn.Sequential(
-        nn.Conv2d(3, 32, 3, stride=1, padding=1),
-        nn.ReLU(),
-        nn.MaxPool2d(3, stride=1, padding=1),
-        nn.Conv2d(32, 32, 3, stride=1, padding=1),
-        nn.ReLU(),
-        nn.MaxPool2d(3, stride=1, padding=1),
-        nn.Flatten(),
-        nn.Linear(32_768, 64),
-        nn.ReLU(),
-        nn.Linear(64, 64),
-        nn.ReLU(),
-        nn.Linear(64, 1),
-    )
-
-
-def autoencoder() -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(3, 32, 3, stride=2, padding=1),
-        nn.ReLU(),
-        nn.Conv2d(32, 64, 3, stride=2, padding=1),
-        nn.ReLU(),
-        nn.Flatten(),
-        nn.Linear(4096, 2048),
-        nn.ReLU(),
-        nn.Linear(2048, 4096),
-        nn.Unflatten(1, (64, 8, 8)),
-        nn.Upsample(scale_factor=2, mode="bilinear"),
-        nn.ConvTranspose2d(64, 32, 3, stride=1, padding=1),
-        nn.ReLU(),
-        nn.Upsample(scale_factor=2, mode="bilinear"),
-        nn.ConvTranspose2d(32, 3, 3, stride=1, padding=1),
-        nn.Tanh(),
-    )
 
 
 def with_weights(network: nn.Module, weights: list[np.ndarray]) -> nn.Module:

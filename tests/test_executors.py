@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,7 @@ class Write:
 
     path: Path
     needs: Path | None = None
+    title: str = "a file"
 
     @property
     def lock(self) -> Path:
@@ -68,6 +70,17 @@ def test_a_killed_process_is_told_and_its_lock_is_free(tmp_path):
         executors.in_processes(1, "test_executors:die", tmp_path)
     share(tmp_path)
     assert all(task.done() for task in tasks(tmp_path))
+
+
+def test_whoever_has_to_wait_says_for_what(tmp_path, capsys, monkeypatch):
+    task = Write(tmp_path / "0")
+    monkeypatch.setattr(executors, "_WAIT", 0.1)
+    with executors.FileLock(task.lock):
+        other = threading.Timer(0.5, task.run)
+        other.start()
+        executors.work([task])
+    assert capsys.readouterr().err.count("waiting for what another process is doing: a file") == 1
+    assert task.path.read_text().count("done") == 1
 
 
 def test_what_went_wrong_in_a_process_is_told():

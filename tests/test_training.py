@@ -38,6 +38,13 @@ def test_optimiser_matches_pytorch():
     assert np.abs(np.array(losses) - FIXTURE["losses"]).max() < 1e-5
 
 
+def test_the_cosine_schedule_rises_to_the_learning_rate_and_falls_to_zero():
+    optimizer = training._optimizer(Hyperparameters(2e-3, 0.0, epochs=4, schedule="cosine"), steps=50)
+    rates = [float(optimizer._learning_rate(step)) for step in range(201)]
+    assert rates[0] == 0 and max(rates) == pytest.approx(2e-3) and rates[-1] == pytest.approx(0, abs=1e-8)
+    assert rates.index(max(rates)) == 30 and rates == sorted(rates[:30]) + sorted(rates[30:], reverse=True)
+
+
 def image_set(count: int) -> ImageSet:
     """Bright fakes, dark photographs."""
     labels = np.arange(count) % 2

@@ -1,0 +1,48 @@
+"""Chooses the fast recipe (protocol.FAST) on the validation images of Phase 1's baseline.
+
+Trains candidates of a cosine schedule side by side, seed 0, and writes results/fast/candidates.csv with their
+validation accuracy and the seconds that the group took; no test image is looked at.
+"""
+
+import itertools
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+import pandas as pd
+
+from cifake_keras import executors, files, protocol, splits
+from cifake_keras.protocol import Hyperparameters
+
+SHAPES = ((128, 3), (256, 3), (512, 3))  # batch size, epochs: what takes less than two minutes
+RATES = (1e-3, 2e-3, 3e-3)
+L2S = (1e-5, 1e-4)
+
+
+@click.command()
+@click.option("--data-dir", type=click.Path(path_type=Path), default="data", show_default=True)
+@click.option("--validation-files", type=click.Path(path_type=Path))
+@click.option("--results-dir", type=click.Path(path_type=Path), default="results/fast", show_default=True)
+def main(data_dir: Path, validation_files: Path | None, results_dir: Path) -> None:
+    executors.import_tensorflow()
+    from cifake_keras import training
+
+    listed = splits.read_validation_files(validation_files) if validation_files else frozenset()
+    data = splits.compose(protocol.phases("paper")["phase1"], "available", data_dir, validation_files=listed)
+    found = []
+    for batch_size, epochs in SHAPES:
+        group = [Hyperparameters(rate, l2, epochs, batch_size, "cosine") for rate, l2 in itertools.product(RATES, L2S)]
+        arguments = (protocol.CONDITIONS["baseline"], "paper", None, group, 0, "bfloat16", f"batch {batch_size}")
+        for candidate, (_, history) in zip(
+            group, training.train_classifiers(data.train, data.validation, *arguments), strict=True
+        ):
+            seconds = history["seconds"].sum()
+            found.append(
+                asdict(candidate)
+                | {"validation_accuracy": history["val_accuracy"].iloc[-1], "seconds_of_group": seconds}
+            )
+        files.write_text(results_dir / "candidates.csv", pd.DataFrame(found).to_csv(index=False))
+
+
+if __name__ == "__main__":
+    main()
