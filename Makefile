@@ -1,11 +1,12 @@
 # Every target makes the virtual environment when there is none.
 # PYTHON makes it. RESULTS is what tables and figures are made of. ARCHIVES and PAPER are where `make paper` finds
-# the archives and puts what it makes of them; GRID_OPTIONS are further options of its run-grid.
+# the archives and puts what it makes of them; GRID_OPTIONS are further options of its run-grid. JOBS share the work.
 PYTHON ?= python3
 RESULTS ?= results
 ARCHIVES ?= archives
 PAPER ?= paper
 GRID_OPTIONS ?=
+JOBS ?= $(shell nproc)
 
 BIN := .venv/bin
 INSTALLED := .venv/.installed
@@ -22,7 +23,7 @@ $(INSTALLED): setup.cfg pyproject.toml constraints.txt
 # The whole study, small, on images that the package makes itself.
 demo: $(INSTALLED)
 	$(BIN)/cifake-keras data prepare procedural --data-dir demo/data
-	$(BIN)/cifake-keras run-grid --preset demo --no-sweep --data-dir demo/data \
+	$(BIN)/cifake-keras run-grid --preset demo --no-sweep --jobs $(JOBS) --data-dir demo/data \
 		--results-dir demo/results --saved-models-dir demo/saved_models
 	$(BIN)/cifake-keras figures --results-dir demo/results
 	$(BIN)/cifake-keras tables --results-dir demo/results
@@ -30,7 +31,7 @@ demo: $(INSTALLED)
 # The study on real images, as far as their archives are at hand; goes on where it was stopped.
 paper: $(INSTALLED)
 	bash scripts/prepare_archives.sh $(BIN)/cifake-keras $(ARCHIVES) $(PAPER)/data
-	$(BIN)/cifake-keras run-grid --preset available --data-dir $(PAPER)/data \
+	$(BIN)/cifake-keras run-grid --preset available --jobs $(JOBS) --data-dir $(PAPER)/data \
 		--results-dir $(PAPER)/results --saved-models-dir $(PAPER)/saved_models $(GRID_OPTIONS)
 	$(BIN)/cifake-keras figures --results-dir $(PAPER)/results
 	$(BIN)/cifake-keras tables --results-dir $(PAPER)/results

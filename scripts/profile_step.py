@@ -1,0 +1,80 @@
+"""What a training step is made of: the milliseconds of each operation, by TensorFlow's profiler, on one thread.
+
+Writes results/profile.csv: step, operation, milliseconds, share; a row each for the ten most expensive operations of a
+step of the classifier (bfloat16, batch 128), of the same with perturbation and autoencoder, and of the autoencoder.
+"""
+
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+import click
+import numpy as np
+import pandas as pd
+
+from cifake_keras import executors, files, perturbations, protocol
+
+STEPS, BATCH, ROWS = 5, 128, 10
+POLICY = "mixed_bfloat16"
+
+
+def steps() -> dict:
+    """Functions that train one step each, by name."""
+    import tensorflow as tf
+
+    from cifake_keras import conditions, models, optimizer, training
+
+    pixels = np.random.default_rng(0).integers(0, 256, (BATCH, 32, 32, 3), np.uint8)
+    batch = {"image": tf.constant(pixels), "draws": tf.constant(perturbations.draw(BATCH, 0))}
+    labels = tf.constant(np.arange(BATCH, dtype=np.float32)[:, None] % 2)
+    found = {}
+    for name in ("baseline", "perturbed_autoencoded"):
+        adam, coder = optimizer.CoupledAdam(1e-3, 1e-4), models.autoencoder(0, POLICY)
+        model = training.SideBySide(protocol.CONDITIONS[name], coder, [models.paper(0, POLICY)], [adam])
+        found[name] = tf.function(lambda model=model: model.train_step((batch, labels)))
+    coder = conditions.Reconstruction(models.autoencoder(0, POLICY))
+    coder.compile(optimizer.CoupledAdam(1e-3, 1e-4), jit_compile=False)
+    coder(batch)
+    found["autoencoder"] = tf.function(lambda: coder.train_step((batch, labels)))
+    return found
+
+
+def operations(step) -> Counter:
+    """Milliseconds a step by type of operation."""
+    import tensorflow as tf
+    from tensorflow.tsl.profiler.protobuf.xplane_pb2 import XSpace
+
+    for _ in range(3):
+        step()
+    with tempfile.TemporaryDirectory() as folder:
+        tf.profiler.experimental.start(folder)
+        for _ in range(STEPS):
+            step()
+        tf.profiler.experimental.stop()
+        (path,) = Path(folder).rglob("*.xplane.pb")
+        space = XSpace.FromString(path.read_bytes())
+    spent: Counter = Counter()
+    for plane in space.planes:
+        for event in (event for line in plane.lines for event in line.events):
+            # An operation's event is named "where/it/is:Type"; "Class::method" is the runtime's own.
+            _, operation, kind = plane.event_metadata[event.metadata_id].name.partition(":")
+            if operation and kind.isidentifier():
+                spent[kind.removeprefix("_MklNative").removeprefix("_Mkl")] += event.duration_ps / 1e9 / STEPS
+    return spent
+
+
+@click.command()
+@click.option("--results-dir", type=click.Path(path_type=Path), default="results", show_default=True)
+def main(results_dir: Path) -> None:
+    executors.import_tensorflow(threads=1)
+    rows = []
+    for name, step in steps().items():
+        spent = operations(step)
+        rows += [(name, kind, ms, ms / spent.total()) for kind, ms in spent.most_common(ROWS)]
+    table = pd.DataFrame(rows, columns=["step", "operation", "milliseconds", "share"])
+    print(table.to_string(float_format="{:.3f}".format))
+    files.write_text(results_dir / "profile.csv", table.to_csv(index=False, float_format="%.3f"))
+
+
+if __name__ == "__main__":
+    main()
