@@ -32,10 +32,10 @@ def detector(condition: Condition, classifier: keras.Model, autoencoder: keras.M
 def classifier_inputs(batch: dict[str, tf.Tensor], condition: Condition, autoencoder: keras.Model | None) -> tf.Tensor:
     """The whole path, perturbation included: a pipeline's {"image", "draws"} to what the classifier sees.
 
-    Images that were reconstructed beforehand (float16) have taken it already.
+    Images that were reconstructed beforehand (float32) have taken it already.
     """
-    if batch["image"].dtype == tf.float16:
-        return tf.cast(batch["image"], tf.float32)
+    if batch["image"].dtype == tf.float32:
+        return batch["image"]
     images = to_unit(batch["image"])
     if condition.perturbed:
         images = perturb(images, batch["draws"])

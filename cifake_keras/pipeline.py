@@ -1,6 +1,6 @@
 """Images to batches (tf.data).
 
-A batch is ({"image": [b, 32, 32, 3], "draws": float32 [b, DRAWS]}, label float32 [b, 1]); images are uint8, or float16
+A batch is ({"image": [b, 32, 32, 3], "draws": float32 [b, DRAWS]}, label float32 [b, 1]); images are uint8, or float32
 where they are reconstructions. The draws are all the chance a batch needs: order and draws follow from the seed and
 the epoch alone, so that a run can be repeated, or taken up at any epoch, on any device.
 """
@@ -49,11 +49,14 @@ def _batches(images: ImageSet, epochs: int, plan, batch_size: int) -> tf.data.Da
         draws.set_shape([len(images), perturbations.DRAWS])
         return tf.data.Dataset.from_tensor_slices((order, draws)).batch(batch_size)
 
+    # Reconstructions are kept in float16, for which TensorFlow has no kernels on most processors.
+    dtype = np.uint8 if images.dtype == np.uint8 else np.float32
+
     def taken(order):
-        return images.images(order), images.labels[order].astype(np.float32)[:, None]
+        return images.images(order).astype(dtype, copy=False), images.labels[order].astype(np.float32)[:, None]
 
     def filled(order, draws):
-        image, label = tf.numpy_function(taken, [order], [tf.as_dtype(images.dtype), tf.float32], stateful=False)
+        image, label = tf.numpy_function(taken, [order], [tf.as_dtype(dtype), tf.float32], stateful=False)
         image.set_shape([None, IMAGE_SIZE, IMAGE_SIZE, 3])
         label.set_shape([None, 1])
         return {"image": image, "draws": draws}, label

@@ -42,7 +42,7 @@ def _digest(images: ImageSet, autoencoder: keras.Model, policy: str) -> str:
 def _write(path: Path, images: ImageSet, autoencoder: keras.Model) -> None:
     @tf.function(reduce_retracing=True)
     def reconstruct(pixels):
-        return tf.cast(classifier_input(to_unit(pixels), CONDITIONS["autoencoded"], autoencoder), tf.float16)
+        return classifier_input(to_unit(pixels), CONDITIONS["autoencoded"], autoencoder)
 
     batches = pipeline.evaluation_batches(images)
     with files.replacing(path) as temporary, rows.writing(temporary, len(images), np.float16) as write:

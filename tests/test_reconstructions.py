@@ -1,10 +1,9 @@
 """Reconstructions made once: what a classifier would see anyway, and only for as long as they hold."""
 
 import numpy as np
-import tensorflow as tf
 from test_training import image_set
 
-from cifake_keras import conditions, models
+from cifake_keras import conditions, models, pipeline
 from cifake_keras.protocol import CONDITIONS
 from cifake_keras.reconstructions import reconstructed
 
@@ -12,12 +11,10 @@ from cifake_keras.reconstructions import reconstructed
 def test_they_are_what_the_path_gives(tmp_path):
     images, autoencoder = image_set(70), models.autoencoder(seed=2)
     kept = reconstructed(images, autoencoder, "float32", tmp_path)
-    order = np.random.default_rng(0).permutation(len(images))
-    batch = {"image": tf.constant(kept.images(order))}
-    seen = conditions.classifier_inputs(batch, CONDITIONS["autoencoded"], None)
-    pixels = conditions.to_unit(images.images(order))
-    expected = conditions.classifier_input(pixels, CONDITIONS["autoencoded"], autoencoder)
-    assert np.abs(seen - expected).max() < 5e-4
+    batches = (pipeline.training_batches(of, 70, seed=0, epochs=1) for of in (kept, images))
+    (seen, _), (raw, _) = (next(iter(of)) for of in batches)
+    expected = conditions.classifier_inputs(raw, CONDITIONS["autoencoded"], autoencoder)
+    assert np.abs(conditions.classifier_inputs(seen, CONDITIONS["autoencoded"], None) - expected).max() < 5e-4
     assert np.array_equal(kept.labels, images.labels)
 
 
