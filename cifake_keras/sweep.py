@@ -36,6 +36,6 @@ def chosen(folder: Path, candidates: tuple[Hyperparameters, ...]) -> tuple[Hyper
     accuracies = [row["validation_accuracy"] for row in rows]
     best = accuracies.index(max(accuracies))
     if not (folder / cells.METRICS).exists():
-        files.write_text(folder / CANDIDATES, pd.DataFrame(rows).to_csv(index=False))
+        files.write_text(folder / CANDIDATES, pd.DataFrame(rows).to_csv(index=False, float_format="%.6g"))
         files.write_json(folder / cells.METRICS, {"chosen": asdict(candidates[best])})
     return candidates[best], folder / rows[best]["group"]
