@@ -105,7 +105,7 @@ def fetch(dataset: str, folder: Path, mirror: str | None = None) -> Path:
     except Unavailable as error:
         raise UserError(
             f"{source} cannot be fetched: {error}; run the command again to go on from there, or fetch "
-            f"{origin.address} by hand and give the place of its zip archive, or of the folder with its images, with --from."
+            f"{origin.address} by hand and give its zip archive, or the folder with its images, with --from."
         ) from error
 
 
