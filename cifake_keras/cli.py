@@ -99,12 +99,16 @@ def data():
 @data.command("prepare")
 @click.argument("source", type=click.Choice(list(BUILDERS)))
 @click.option(
-    "--from", "origin", type=click.Path(path_type=Path, exists=True), help="The folder or zip archive to read."
+    "--from",
+    "origin",
+    type=click.Path(path_type=Path, exists=True),
+    help="The folder or zip archive to read; else it is fetched.",
 )
+@click.option("--mirror", help="Fetch https://HOST/PATH from MIRROR/HOST/PATH instead.")
 @click.option("--generator", help="image_folder: the generator's name, for instance SDv1.5.")
 @click.option("--photographs", help="image_folder: a name for real images.")
 @_data_dir
-def prepare(source, origin, generator, photographs, data_dir):
+def prepare(source, origin, mirror, generator, photographs, data_dir):
     """Decode the images of SOURCE once and keep them as a TFDS data set below the data folder."""
     from cifake_keras.sources import prepared
 
@@ -117,12 +121,27 @@ def prepare(source, origin, generator, photographs, data_dir):
             if recipe.dataset.startswith("procedural/"):
                 prepared.prepare(source, data_dir, config=recipe.name)
         return
-    if origin is None:
-        raise click.UsageError(f"{source} is read from a folder or zip archive: give its place with --from.")
-    if source == "image_folder":
-        prepared.prepare(source, data_dir, origin=origin, **_one_class(generator, photographs))
+    if photographs and not origin:
+        raise click.UsageError("photographs of your own are not fetched: give their folder or zip archive with --from.")
+    options = _one_class(generator, photographs) if source == "image_folder" else {}
+    if origin:
+        prepared.prepare(source, data_dir, origin=origin, **options)
     else:
-        prepared.prepare(source, data_dir, origin=origin)
+        _fetch_and_prepare(source, data_dir, mirror, options)
+
+
+def _fetch_and_prepare(source: str, data_dir: Path, mirror: str | None, options: dict[str, str]) -> None:
+    from cifake_keras.progress import say
+    from cifake_keras.sources import fetching, prepared
+    from cifake_keras.sources.image_folder import slug
+
+    dataset = f"image_folder/{slug(options['title'])}" if options else source
+    if prepared.find(data_dir, dataset):
+        prepared.prepare(source, data_dir, **options)
+        return
+    archive = fetching.fetch(dataset, data_dir / "downloads", mirror)
+    prepared.prepare(source, data_dir, origin=archive, **options)
+    say(f"{archive} has been read and may be deleted")
 
 
 def _one_class(generator: str | None, photographs: str | None) -> dict[str, str]:

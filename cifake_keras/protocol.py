@@ -121,7 +121,7 @@ class Perturbation:
 
 
 def _generator(name: str, dataset: str) -> Source:
-    command = f"cifake-keras data prepare image_folder --generator {name} --from FOLDER_OR_ZIP"
+    command = f"cifake-keras data prepare image_folder --generator {name}"
     return Source(name, dataset, command, "Hugging Face: InfImagine/FakeImageDataset")
 
 
@@ -135,13 +135,13 @@ SOURCES = {
         Source(
             "CIFAKE",
             "cifake",
-            "cifake-keras data prepare cifake --from archive.zip",
-            "Kaggle: birdy654/cifake-real-and-ai-generated-synthetic-images",
+            "cifake-keras data prepare cifake",
+            "GitHub: jordan-bird/CIFAKE-Real-and-AI-Generated-Synthetic-Images",
         ),
         Source(
             "ImageNet",
             "tiny_imagenet",
-            "cifake-keras data prepare tiny_imagenet --from tiny-imagenet-200.zip",
+            "cifake-keras data prepare tiny_imagenet",
             "http://cs231n.stanford.edu/tiny-imagenet-200.zip",
         ),
         _generator("SDv1.5", "image_folder/sdv15"),
@@ -292,3 +292,9 @@ PAPER_ACCURACY = {
 def phases(preset: str) -> dict[str, Phase]:
     """The phases of a preset by name."""
     return {phase.name: phase for phase in (DEMO_PHASES if preset == "demo" else PAPER_PHASES)}
+
+
+def wanted(source: str) -> int:
+    """The images of a source that the largest of the phases uses."""
+    every = (*PAPER_PHASES, *DEMO_PHASES)
+    return max(sum(draw.images for draw in phase.draws() if draw.source == source) for phase in every)

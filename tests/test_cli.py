@@ -51,7 +51,7 @@ def origin(tmp_path) -> Path:
 @pytest.mark.parametrize(
     "arguments, told",
     [
-        (("cifake",), "cifake is read from a folder or zip archive: give its place with --from"),
+        (("image_folder", "--generator", "X"), "image_folder/x is not fetched: give the place of its folder or zip"),
         (("cifake", "--from", "nowhere.zip"), "nowhere.zip' does not exist"),
         (("cifake", "--from", "text.zip"), "text.zip is not a readable zip archive"),
         (("cifake", "--from", "empty"), "no images in train/REAL, train/FAKE, test/REAL, test/FAKE"),
@@ -215,9 +215,9 @@ def test_list_fits_the_terminal(data_dir, columns):
     assert rows["procedural"] == ["(7", "recipes)", "absent"]
     commands = [line for line in lines if line.startswith("cifake-keras ")]
     assert commands == [
-        "cifake-keras data prepare image_folder --generator IFv1 --from FOLDER_OR_ZIP",
-        "cifake-keras data prepare image_folder --generator SDv2.1 --from FOLDER_OR_ZIP",
-        "cifake-keras data prepare image_folder --generator CogView2 --from FOLDER_OR_ZIP",
+        "cifake-keras data prepare image_folder --generator IFv1",
+        "cifake-keras data prepare image_folder --generator SDv2.1",
+        "cifake-keras data prepare image_folder --generator CogView2",
         "cifake-keras data prepare procedural",
     ]
 

@@ -7,7 +7,7 @@ from cifake_keras.protocol import CLASSES
 from cifake_keras.sources import reading
 from cifake_keras.sources.builder import SourceBuilder
 
-_LAYOUT = re.compile(r"(?:^|/)(train|test)/(REAL|FAKE)/[^/]+$")
+LAYOUT = re.compile(r"(?:^|/)(train|test)/(REAL|FAKE)/[^/]+$")
 
 
 class Cifake(SourceBuilder):
@@ -24,7 +24,7 @@ class Cifake(SourceBuilder):
         origin = self.origin or dl_manager.manual_dir
         members = {"train": [], "test": []}
         for name in reading.names(origin):
-            if layout := _LAYOUT.search(name):
+            if layout := LAYOUT.search(name):
                 members[layout[1]].append(name)
         missing = [f"{split}/{c}" for split in members for c in CLASSES if not _has(members[split], split, c)]
         if missing:
@@ -36,7 +36,7 @@ class Cifake(SourceBuilder):
 
     def _labelled(self, origin, members):
         for name, content in reading.read(origin, members):
-            split, label = _LAYOUT.search(name).groups()
+            split, label = LAYOUT.search(name).groups()
             filename = f"{split}/{label}/{name.rpartition('/')[2]}"
             yield filename, content, label, self.GENERATOR if label == "FAKE" else ""
 

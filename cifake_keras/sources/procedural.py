@@ -4,16 +4,11 @@ from typing import ClassVar
 
 import tensorflow_datasets as tfds
 
-from cifake_keras.protocol import DEMO_PHASES
+from cifake_keras.protocol import wanted
 from cifake_keras.sources import reading, scenes
 from cifake_keras.sources.builder import SourceBuilder
 
 PHOTOGRAPHS = ("camera", "telephone")
-
-
-def wanted(recipe: str) -> int:
-    """The images of a recipe that the larger of the demo's phases uses."""
-    return max(sum(draw.images for draw in phase.draws() if draw.source == recipe) for phase in DEMO_PHASES)
 
 
 class Procedural(SourceBuilder):
