@@ -42,11 +42,12 @@ def run(phase: str, preset: str, data_dir: Path, results_dir: Path, validation_f
     images = catalogue.read(data, data_dir)
     say(f"{len(images):,} images of {', '.join(images.stores)}")
     examples, tests = images.examples.join(measures.measure(images)), list(data.tests)
-    pairs = duplicates.find(images).sort_values(["kind", "distance", "first", "second"], ignore_index=True)
+    places = {title: examples[columns].agg(" ".join, axis=1) for title, columns in DIVISIONS.items()}
+    pairs = _ordered(duplicates.find(images), places["composed split"])
     described = _described(pairs, examples)
     tables = {
         "sources": _sources(examples),
-        "duplicates": _duplicates(pairs, examples),
+        "duplicates": _duplicates(pairs, places),
         "pairs": described,
         "confounds": confounds.rate(examples, tests),
         "floor": floor.fit(examples, tests),
@@ -86,8 +87,15 @@ def _sources(examples: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _duplicates(pairs: pd.DataFrame, examples: pd.DataFrame) -> pd.DataFrame:
-    places = {title: examples[columns].agg(" ".join, axis=1) for title, columns in DIVISIONS.items()}
+def _ordered(pairs: pd.DataFrame, places: pd.Series) -> pd.DataFrame:
+    """The nearest first, and the ends of each by the names of their places."""
+    swapped = places.loc[pairs["first"]].to_numpy() > places.loc[pairs["second"]].to_numpy()
+    ends = np.where(swapped, pairs[["second", "first"]].T, pairs[["first", "second"]].T)
+    pairs = pairs.assign(first=ends[0], second=ends[1])
+    return pairs.sort_values(["kind", "distance", "first", "second"], ignore_index=True)
+
+
+def _duplicates(pairs: pd.DataFrame, places: dict[str, pd.Series]) -> pd.DataFrame:
     counts = [duplicates.count(pairs, place).assign(division=title) for title, place in places.items()]
     return pd.concat(counts)[["division", "kind", "place", "other", "pairs", "groups"]]
 

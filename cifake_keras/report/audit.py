@@ -24,9 +24,9 @@ MEASURES = {
     "high_frequencies": "share of high frequencies",
 }
 DIVISIONS = {
-    "class": "All images of a source, by class.",
-    "official split": "By the splits that a source comes with; pairs of places without duplicates are left out.",
-    "composed split": "By what this phase uses the images for; pairs of places without duplicates are left out.",
+    "class": "All images; a class without duplicates of its own is listed too.",
+    "official split": "By the splits that a source comes with.",
+    "composed split": "By what images are used for: train, validation, a test set by its name, or nothing (unused).",
 }
 FEATURES = {"colour": "colour", "spectrum": "spectrum", "colour_spectrum": "colour and spectrum"}
 
