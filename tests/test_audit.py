@@ -126,9 +126,9 @@ def pale(image: np.ndarray) -> np.ndarray:
 
 
 def labelled(planted, count: int = 1200) -> pd.DataFrame:
-    """Measures of noise: half are fakes, whose images are `planted`; half of each class tests."""
+    """Measures of noise: half are fakes, whose images are `planted`; a quarter of each class tests."""
     noise = np.random.default_rng(5).integers(0, 256, (count, 32, 32, 3), np.uint8)
-    labels, tests = np.arange(count) % 2, np.arange(count) % 4 > 1
+    labels, tests = np.arange(count) % 2, np.arange(count) % 8 > 5
     table = measured(*(planted(image) if label else image for image, label in zip(noise, labels, strict=True)))
     return table.assign(label=labels, native_pixels=32 * 32, used_in=np.where(tests, "sdv15", "train"))
 
@@ -151,7 +151,7 @@ def test_floor_is_high_where_a_shortcut_was_planted_and_chance_elsewhere(planted
     assert set(rows.index[rows["accuracy"] > 0.95]) == set(above)
     if not above:
         assert rows["accuracy"].between(0.4, 0.6).all()
-    assert (rows["n_train"] == 600).all() and (rows[["n_real", "n_fake"]] == 300).all(axis=None)
+    assert (rows["n_train"] == 900).all() and (rows[["n_real", "n_fake"]] == 150).all(axis=None)
 
 
 # --- The whole
