@@ -56,6 +56,12 @@ def _folder(option: str, default: str, purpose: str):
 
 _data_dir = _folder("--data-dir", "data", "Where prepared sources are kept.")
 _results_dir = _folder("--results-dir", "results", "Where cells, tables and figures are kept.")
+_preset = click.option("--preset", type=click.Choice(protocol.PRESETS), default="available", show_default=True)
+_validation_files = click.option(
+    "--validation-files",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="A folder with the authors' val_real_filenames.csv and val_fake_filenames.csv.",
+)
 
 
 def _selection(command):
@@ -176,6 +182,23 @@ def list_(data_dir):
         click.echo(f"\n{title}, from {origin}:\n{command}" if origin else f"\n{title}:\n{command}")
 
 
+@data.command("audit")
+@click.option("--phase", type=click.Choice([phase.name for phase in protocol.PAPER_PHASES]), required=True)
+@_preset
+@_validation_files
+@_data_dir
+@_results_dir
+def audit_(phase, preset, validation_files, data_dir, results_dir):
+    """Look for duplicates, confounds and shortcuts in the images of a phase."""
+    from cifake_keras import audit, splits
+    from cifake_keras.report import audit as report
+
+    listed = splits.read_validation_files(validation_files) if validation_files else frozenset()
+    audit.run(phase, preset, data_dir, results_dir, listed)
+    for path in report.write(audit.folder(results_dir, phase)):
+        click.echo(path)
+
+
 def _by_command() -> list[tuple[str, list[protocol.Source]]]:
     """The sources by what prepares them: one command makes all of the package's own images."""
     grouped = itertools.groupby(protocol.SOURCES.values(), key=lambda source: source.command)
@@ -183,7 +206,7 @@ def _by_command() -> list[tuple[str, list[protocol.Source]]]:
 
 
 @main.command("run-grid")
-@click.option("--preset", type=click.Choice(protocol.PRESETS), default="available", show_default=True)
+@_preset
 @_selection
 @click.option(
     "--recipe",
@@ -202,11 +225,7 @@ def _by_command() -> list[tuple[str, list[protocol.Source]]]:
     show_default=True,
     help="auto: bfloat16 where the processor or GPU computes in it.",
 )
-@click.option(
-    "--validation-files",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="A folder with the authors' val_real_filenames.csv and val_fake_filenames.csv.",
-)
+@_validation_files
 @click.option(
     "--jobs",
     type=click.IntRange(1),

@@ -19,6 +19,7 @@ import tensorflow as tf
 from cifake_keras import cells, evaluation, files, models, protocol, sweep, training
 from cifake_keras.cells import Cell
 from cifake_keras.errors import UserError
+from cifake_keras.metrics import metrics
 from cifake_keras.phases import PhaseRun
 from cifake_keras.progress import say
 from cifake_keras.protocol import CLASSES, Hyperparameters
@@ -181,13 +182,13 @@ class CellTask(_OfCell):
         """The cell's metrics; writes its predictions."""
         condition, data = protocol.CONDITIONS[self.cell.condition], self.phase.data
         score = evaluation.Scorer(condition, classifier, self.phase.autoencoder_of(condition))
-        validation = evaluation.metrics(data.validation.labels, score(data.validation, "matched"))
+        validation = metrics(data.validation.labels, score(data.validation, "matched"))
         tests, predictions = {}, []
         for name, images in data.tests.items():
             tests[name] = {}
             for evaluated in protocol.EVALUATIONS:
                 probability_fake = score(images, evaluated)
-                tests[name][evaluated] = evaluation.metrics(images.labels, probability_fake)
+                tests[name][evaluated] = metrics(images.labels, probability_fake)
                 predictions.append(_predictions(name, evaluated, images, probability_fake))
         text = pd.concat(predictions).to_csv(index=False, float_format="%.6f")
         files.write_text(self.folder / cells.PREDICTIONS, text)

@@ -9,6 +9,7 @@ import hashlib
 import importlib
 import io
 import shutil
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,6 +114,18 @@ def load(data_dir: Path, dataset: str, kernel: str) -> Prepared:
             _write_arrays(folder, temporary, kernel)
     examples = pd.read_csv(arrays / "examples.csv", keep_default_na=False)
     return Prepared(Rows(arrays / "images.npy"), examples, _fingerprint(examples))
+
+
+def native_sizes(data_dir: Path, dataset: str) -> pd.DataFrame:
+    """int [n]: `height` and `width` of the images of a prepared data set, in the order of `Prepared.examples`."""
+    import tensorflow_datasets as tfds
+
+    with _quiet_tfds():
+        builder = tfds.builder_from_directory(find(data_dir, dataset))
+        encoded = builder.as_data_source(decoders={"image": tfds.decode.SkipDecoding()})
+        # A PNG has its width and height, 4 bytes each, at byte 16.
+        sizes = [struct.unpack_from(">2I", row["image"], 16) for _, rows in sorted(encoded.items()) for row in rows]
+    return pd.DataFrame(sizes, columns=["width", "height"])
 
 
 def _write_arrays(folder: Path, target: Path, kernel: str) -> None:

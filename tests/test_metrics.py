@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cifake_keras.evaluation import expected_calibration_error, metrics
+from cifake_keras.metrics import expected_calibration_error, metrics
 
 
 def test_metrics_of_a_hand_computed_example():

@@ -1,0 +1,49 @@
+"""All images of a phase's sources, used or not, and where each one was dealt to."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from cifake_keras import protocol, splits
+from cifake_keras.progress import track
+from cifake_keras.protocol import CLASSES
+from cifake_keras.sources import prepared
+from cifake_keras.sources.prepared import Prepared
+from cifake_keras.splits import ImageSet, PhaseImages
+
+UNUSED = "unused"
+
+_CHUNK = 2048
+
+
+def read(data: PhaseImages, data_dir: Path) -> ImageSet:
+    """Every image of the sources that `data` was composed of.
+
+    The examples have, beside the columns of a split, `class` (REAL or FAKE), `used_in` (train, validation, a test
+    set's name, or unused), and the native `height`, `width` and `native_pixels`.
+    """
+    parts = {splits.TRAIN: data.train, splits.VALIDATION: data.validation, **data.tests}
+    used_in = pd.concat([part.examples[["source", "row"]].assign(used_in=name) for name, part in parts.items()])
+    sources = {name: _source(data_dir, name) for name in (record["name"] for record in data.data)}
+    examples = pd.concat(source.examples for source in sources.values())
+    examples = examples.merge(used_in, how="left", on=["source", "row"]).fillna({"used_in": UNUSED})
+    return ImageSet(examples, {name: source.images for name, source in sources.items()})
+
+
+def _source(data_dir: Path, name: str) -> Prepared:
+    """With the columns of `read`, but for where its images are used."""
+    dataset = protocol.SOURCES[name].dataset
+    source = prepared.load(data_dir, dataset, protocol.KERNELS[0])
+    sizes = prepared.native_sizes(data_dir, dataset)
+    named = source.examples["label"].map(dict(enumerate(CLASSES)))
+    columns = {"source": name, "row": sizes.index, "class": named, "native_pixels": sizes["height"] * sizes["width"]}
+    return replace(source, examples=source.examples.join(sizes).assign(**columns))
+
+
+def chunks(images: ImageSet, positions: np.ndarray, title: str) -> Iterator[np.ndarray]:
+    """Yields uint8 [up to 2048, 32, 32, 3]: the images at `positions`, in that order."""
+    starts = range(0, len(positions), _CHUNK)
+    return (images.images(positions[start : start + _CHUNK]) for start in track(starts, title, len(starts)))
