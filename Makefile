@@ -42,7 +42,7 @@ tables figures: $(INSTALLED)
 test: $(INSTALLED)
 	$(BIN)/python -m pytest
 
-# Ours beside the machine's bound and PyTorch; about an hour on two cores, most of it PyTorch's.
+# Ours beside the machine's bound and PyTorch; half an hour on two cores, most of it PyTorch's.
 bench: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]' --constraint constraints.txt
 	$(BIN)/python scripts/bench.py
