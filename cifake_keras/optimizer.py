@@ -32,3 +32,9 @@ class CoupledAdam(keras.optimizers.Adam):
             epsilon=self.epsilon * tf.sqrt(1 - corrections[1]),
             grad=gradient + self.l2 * variable,
         )
+
+    def _all_reduce_sum_gradients(self, grads_and_vars):
+        """One replica has nothing to sum, and TensorFlow would keep the graph of the sum, and its weights, for good."""
+        if tf.distribute.get_strategy().num_replicas_in_sync == 1:
+            return grads_and_vars
+        return super()._all_reduce_sum_gradients(grads_and_vars)

@@ -1,5 +1,6 @@
 """Fit one model."""
 
+import gc
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -161,6 +162,7 @@ def train_autoencoder(
 
 
 def _fit(model, train, validation, hyperparameters, seed, title) -> list[pd.DataFrame]:
+    gc.collect()  # models of earlier trainings are cycles, and Python does not know what they weigh
     steps = pipeline.steps(train, hyperparameters.batch_size)
     with progress.task(title, steps * hyperparameters.epochs) as tell:
         reporter = _Reporter(title, steps, tell)

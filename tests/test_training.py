@@ -1,5 +1,6 @@
 """Fitting: the optimiser, repeatability, and where the work is done."""
 
+import gc
 import subprocess
 import sys
 
@@ -9,6 +10,7 @@ import pandas as pd
 import parity
 import pytest
 import tensorflow as tf
+from tensorflow.python.framework.func_graph import FuncGraph
 from test_models import FIXTURE, paper
 
 from cifake_keras import models, training
@@ -81,6 +83,13 @@ def test_side_by_side_equals_each_candidate_alone(condition):
         assert np.allclose(history[columns], expected_history[columns], atol=1e-5)
     first, second = (network.get_weights()[0] for network, _ in together[:2])
     assert not np.allclose(first, second, atol=1e-3), "the candidates must differ for this to say anything"
+
+
+def test_a_training_that_is_over_leaves_no_graph_and_so_no_weights_in_memory():
+    train(candidate())
+    gc.collect()
+    graphs = [each for each in gc.get_objects() if isinstance(each, FuncGraph) and each.name == "one_step_on_data"]
+    assert not graphs
 
 
 def test_a_candidate_that_diverges_leaves_the_others_alone():
