@@ -113,8 +113,9 @@ def data():
 @click.option("--mirror", help="Fetch https://HOST/PATH from MIRROR/HOST/PATH instead.")
 @click.option("--generator", help="image_folder: the generator's name, for instance SDv1.5.")
 @click.option("--photographs", help="image_folder: a name for real images.")
+@click.option("--strict", is_flag=True, help="Stop at the first image that is refused, and prepare nothing.")
 @_data_dir
-def prepare(source, origin, mirror, generator, photographs, data_dir):
+def prepare(source, origin, mirror, generator, photographs, strict, data_dir):
     """Decode the images of SOURCE once and keep them as a TFDS data set below the data folder."""
     from cifake_keras.sources import prepared
 
@@ -130,18 +131,19 @@ def prepare(source, origin, mirror, generator, photographs, data_dir):
     if photographs and not origin:
         raise click.UsageError("photographs of your own are not fetched: give their folder or zip archive with --from.")
     options = _one_class(generator, photographs) if source == "image_folder" else {}
+    options["strict"] = strict
     if origin:
         prepared.prepare(source, data_dir, origin=origin, **options)
     else:
         _fetch_and_prepare(source, data_dir, mirror, options)
 
 
-def _fetch_and_prepare(source: str, data_dir: Path, mirror: str | None, options: dict[str, str]) -> None:
+def _fetch_and_prepare(source: str, data_dir: Path, mirror: str | None, options: dict) -> None:
     from cifake_keras.progress import say
     from cifake_keras.sources import fetching, prepared
     from cifake_keras.sources.image_folder import slug
 
-    dataset = f"image_folder/{slug(options['title'])}" if options else source
+    dataset = f"image_folder/{slug(options['title'])}" if source == "image_folder" else source
     if prepared.find(data_dir, dataset):
         prepared.prepare(source, data_dir, **options)
         return

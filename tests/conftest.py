@@ -27,6 +27,20 @@ def picture(number: int, fake: bool, size: int = 32) -> bytes:
     return buffer.getvalue()
 
 
+def encoded(image: Image.Image, kind: str = "PNG", **options) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def noise(number: int, size: int = 48) -> np.ndarray:
+    return np.random.default_rng(number).integers(0, 256, (size, size, 3), np.uint8)
+
+
+def noise_png(number: int, size: int = 48) -> bytes:
+    return encoded(Image.fromarray(noise(number, size)))
+
+
 def write_zip(path: Path, members: dict[str, bytes]) -> Path:
     with zipfile.ZipFile(path, "w") as archive:
         for name, content in members.items():

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from conftest import cifake_members, command, write_zip
+from conftest import cifake_members, command, picture, write_zip
 from PIL import Image
 from test_tables import write_cell
 
@@ -39,10 +39,11 @@ def files_below(folder: Path) -> list[Path]:
 
 @pytest.fixture
 def origin(tmp_path) -> Path:
-    """CIFAKE's archive, one of another layout, a file that is none, and a folder without images."""
+    """CIFAKE's archive, half of it, one with a bad image, a file that is none, and a folder without images."""
     folder = tmp_path / "origin"
     (folder / "empty").mkdir(parents=True)
     write_zip(folder / "cifake.zip", cifake_members(2, 2))
+    write_zip(folder / "bad.zip", {"good.jpg": picture(1, False), "text.jpg": b"This is no image."})
     write_zip(folder / "half.zip", {name: b"" for name in cifake_members(2, 2) if name.startswith("train")})
     (folder / "text.zip").write_text("This is no archive.")
     return folder
@@ -60,6 +61,7 @@ def origin(tmp_path) -> Path:
         (("image_folder", "--generator", "X", "--from", "empty"), "holds no images"),
         (("image_folder", "--from", "cifake.zip"), "give --generator NAME (fakes) or --photographs NAME"),
         (("image_folder", "--generator", "X", "--photographs", "Y", "--from", "empty"), "holds one class"),
+        (("image_folder", "--generator", "X", "--from", "bad.zip", "--strict"), "bad.zip: text.jpg: not an image"),
         (("image_folder", "--generator", "???", "--from", "cifake.zip"), "give another name"),
         (("cifar", "--from", "cifake.zip"), "'cifar' is not one of 'cifake'"),
     ],

@@ -13,28 +13,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import REAL_DATA, cifake_members, picture, write_zip
+from conftest import REAL_DATA, cifake_members, encoded, noise, noise_png, picture, write_zip
 from PIL import Image
 
 from cifake_keras import files, protocol
 from cifake_keras.errors import UserError
 from cifake_keras.sources import prepared, reading
-
-EXIF_ORIENTATION = 0x0112
-
-
-def encoded(image: Image.Image, kind: str = "PNG", **options) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, kind, **options)
-    return buffer.getvalue()
-
-
-def noise(number: int, size: int = 48) -> np.ndarray:
-    return np.random.default_rng(number).integers(0, 256, (size, size, 3), np.uint8)
-
-
-def noise_png(number: int, size: int = 48) -> bytes:
-    return encoded(Image.fromarray(noise(number, size)))
 
 
 def tiny_imagenet_members() -> dict[str, bytes]:
@@ -141,19 +125,29 @@ def test_unreadable_images_are_named_and_counted_and_their_neighbours_kept(tmp_p
         refused = {row["file"]: row["reason"] for row in csv.DictReader(file)}
     assert set(refused) == {f"sd/{name}" for name in (*BAD, "crc.png")} and all(refused.values())
     shown = capsys.readouterr().err
-    assert "unreadable images skipped: 5" in shown and "sd/text.jpg: not an image" in shown and "6 images" in shown
+    assert "5 refused, all named in" in shown and "refused sd/text.jpg: not an image" in shown and "6 images" in shown
     assert set(load(tmp_path / "data").examples["filename"]) == set(generator_members())
 
 
-def test_damaged_compressed_member_is_skipped(tmp_path):
-    """zlib meets the damage before the CRC does, with an exception of its own."""
-    path = tmp_path / "a.zip"
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("a.bmp", encoded(Image.new("RGB", (64, 64)), "BMP"))
-    everything = bytearray(path.read_bytes())
-    everything[35:45] = b"\xff" * 10
-    path.write_bytes(everything)
-    assert list(reading.read(path, ["a.bmp"])) == [("a.bmp", b"")]
+def test_strict_refuses_what_others_leave_out(tmp_path):
+    data_dir = tmp_path / "data"
+    archive = write_zip(tmp_path / "a.zip", generator_members() | {"sd/../bad.png": noise_png(7)})
+    strict = {"origin": archive, "title": "SDv1.5", "strict": True}
+    with pytest.raises(UserError, match=r"a\.zip: sd/\.\./bad\.png: its path leads out of the archive; without"):
+        prepared.prepare("image_folder", data_dir, **strict)
+    assert not [path for path in data_dir.rglob("*") if path.is_file()]
+    prepare("image_folder/sdv15", data_dir, archive)
+    with pytest.raises(UserError, match=r"lacks the images that its quarantine\.csv names; leave --strict out"):
+        prepared.prepare("image_folder", data_dir, **strict)
+    assert prepared.available(data_dir) == {"image_folder/sdv15": 6}
+
+
+def test_a_refused_image_may_have_the_name_of_another(tmp_path):
+    members = cifake_members(2, 2)
+    name = "train/REAL/0000 (2).jpg"
+    archive = write_zip(tmp_path / "a.zip", members | {f"../{name}": members[name]})
+    folder = prepare("cifake", tmp_path / "data", archive)
+    assert prepared.available(tmp_path / "data") == {"cifake": 8} and name in (folder / "quarantine.csv").read_text()
 
 
 def test_unreadable_files_of_a_folder_are_skipped(tmp_path):
@@ -180,75 +174,6 @@ def test_two_images_of_one_name_are_refused(tmp_path):
     with pytest.raises(UserError, match=r"two images named train/(REAL|FAKE)/0000 \(2\)\.jpg"):
         prepare("cifake", tmp_path / "data", write_zip(tmp_path / "a.zip", twice))
     assert prepared.available(tmp_path / "data") == {}
-
-
-# --- Decoding and resizing
-
-
-def test_colours_of_every_mode():
-    rgb = Image.fromarray(noise(3))
-    grey = rgb.convert("L")
-    palette = rgb.quantize(16)
-    assert np.array_equal(reading.decode(encoded(grey)), np.stack([grey] * 3, axis=-1))
-    assert np.array_equal(reading.decode(encoded(palette)), np.asarray(palette.convert("RGB")))
-    assert np.array_equal(reading.decode(encoded(rgb, "WEBP", lossless=True)), np.asarray(rgb))
-    cmyk = reading.decode(encoded(Image.new("CMYK", (8, 8), (0, 255, 255, 0)), "JPEG"))
-    assert cmyk.shape == (8, 8, 3) and cmyk[0, 0, 0] > 200 and cmyk[0, 0, 1:].max() < 50, "no cyan is red"
-
-
-def test_transparency_lies_over_white():
-    image = Image.new("RGBA", (3, 1))
-    for x, pixel in enumerate(((10, 20, 30, 255), (10, 20, 30, 0), (0, 0, 0, 128))):
-        image.putpixel((x, 0), pixel)
-    assert reading.decode(encoded(image)).tolist() == [[[10, 20, 30], [255, 255, 255], [127, 127, 127]]]
-
-
-def test_sixteen_bits_are_scaled_not_clipped():
-    levels = np.arange(256, dtype=np.uint16).reshape(16, 16) * 257
-    decoded = reading.decode(encoded(Image.fromarray(levels)))
-    assert np.array_equal(decoded, np.stack([levels >> 8] * 3, axis=-1))
-
-
-def test_exif_rotation_is_applied():
-    image = Image.new("RGB", (16, 8), "black")
-    image.paste((255, 255, 255), (0, 0, 8, 8))
-    exif = Image.Exif()
-    exif[EXIF_ORIENTATION] = 6  # turn clockwise to see it upright
-    decoded = reading.decode(encoded(image, exif=exif))
-    assert decoded.shape == (16, 8, 3) and decoded[:8].min() == 255 and decoded[8:].max() == 0
-
-
-def test_pixel_bomb_is_refused(monkeypatch):
-    with pytest.raises(reading.UnreadableImage, match="10000 x 8000 pixels"):
-        reading.decode(encoded(Image.new("1", (10_000, 8_000))))
-    monkeypatch.setattr(reading, "MAX_PIXELS", 48 * 48)
-    assert reading.decode(noise_png(1)).shape == (48, 48, 3)
-
-
-def test_kernels_differ_and_small_images_stay_untouched():
-    image = noise(5)
-    resized = {kernel: reading.resize(image, 32, kernel).astype(int) for kernel in protocol.KERNELS}
-    assert {array.shape for array in resized.values()} == {(32, 32, 3)}
-    for other in set(protocol.KERNELS) - {"bilinear"}:
-        assert np.abs(resized["bilinear"] - resized[other]).mean() > 2, other
-    small = noise(6, 32)
-    assert all(np.array_equal(reading.resize(small, 32, kernel), small) for kernel in protocol.KERNELS)
-
-
-def triangle_weights(size: int, target: int) -> np.ndarray:
-    """[target, size]: an antialiased bilinear kernel, as torchvision's and TensorFlow's with antialias=True."""
-    scale = size / target
-    centres = (np.arange(target) + 0.5) * scale
-    weights = np.maximum(1 - np.abs(np.arange(size) + 0.5 - centres[:, None]) / max(scale, 1), 0)
-    return weights / weights.sum(axis=1, keepdims=True)
-
-
-@pytest.mark.parametrize("height, width", [(64, 64), (96, 50), (20, 512)])
-def test_bilinear_is_antialiased_as_elsewhere(height, width):
-    image = np.random.default_rng(1).integers(0, 256, (height, width, 3), np.uint8)
-    down, across = triangle_weights(height, 32), triangle_weights(width, 32)
-    expected = np.einsum("yh,xw,hwc->yxc", down, across, image.astype(float))
-    assert np.abs(reading.resize(image, 32, "bilinear") - expected).max() <= 1
 
 
 # --- Fingerprints, arrays, and what is there already

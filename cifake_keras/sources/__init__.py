@@ -6,3 +6,6 @@ BUILDERS = {
     "image_folder": "cifake_keras.sources.image_folder:ImageFolder",
     "procedural": "cifake_keras.sources.procedural:Procedural",
 }
+
+# In a data set's folder: the images that were refused, and why.
+QUARANTINE = "quarantine.csv"

@@ -10,17 +10,14 @@ import tensorflow_datasets as tfds
 from cifake_keras.errors import UserError
 from cifake_keras.progress import track
 from cifake_keras.protocol import CLASSES
-from cifake_keras.sources import reading
-
-# Names the images that were skipped, and why.
-QUARANTINE = "quarantine.csv"
+from cifake_keras.sources import QUARANTINE, reading
 
 
 class SourceBuilder(tfds.core.GeneratorBasedBuilder):
     """A TFDS builder whose examples have `image`, `label`, `generator` and `filename`.
 
     origin: the folder or archive to read; `manual_dir` of TFDS where None.
-    `refused` lists (file name, reason) of the images that did not decode.
+    strict: a refused image is a UserError. `refused` lists (file name, reason) of the images left out.
     """
 
     VERSION = tfds.core.Version("1.0.0")
@@ -28,9 +25,9 @@ class SourceBuilder(tfds.core.GeneratorBasedBuilder):
     HOMEPAGE = ""
     CITATION = ""
 
-    def __init__(self, *, origin: Path | None = None, **options):
+    def __init__(self, *, origin: Path | None = None, strict: bool = False, **options):
         super().__init__(file_format="array_record", **options)
-        self.origin = origin
+        self.origin, self.strict = origin, strict
         self.refused: list[tuple[str, str]] = []
 
     def _info(self) -> tfds.core.DatasetInfo:
@@ -48,27 +45,32 @@ class SourceBuilder(tfds.core.GeneratorBasedBuilder):
             citation=self.CITATION,
         )
 
-    def decoded(self, examples: Iterable[tuple[str, bytes, str, str]], total: int) -> Iterator[tuple[str, dict]]:
-        """TFDS's examples out of `total` times (file name, content, label, generator).
+    def decoded(self, examples: Iterable[tuple], total: int) -> Iterator[tuple[str, dict]]:
+        """TFDS's examples out of `total` times (file name, what `reading.read` yields, label, generator).
 
         An unreadable image is noted in `refused` and passed over. Raises UserError where none can be read, or two
-        have one name.
+        have one name, or with `strict` at the first unreadable one.
         """
         kept = set()
         for filename, content, label, generator in track(examples, f"Preparing {self.info.full_name}", total):
             filename = filename.encode(errors="backslashreplace").decode()  # a file system takes any bytes
-            if filename in kept:
-                raise UserError(f"{self.origin} has two images named {filename}; name the folder that holds one set.")
             try:
                 image = io.BytesIO(reading.encode_png(reading.decode(content)))
             except reading.UnreadableImage as error:
-                self.refused.append((filename, str(error)))
-            else:
-                kept.add(filename)
-                yield filename, {"image": image, "label": label, "generator": generator, "filename": filename}
+                self._refuse(filename, str(error))
+                continue
+            if filename in kept:
+                raise UserError(f"{self.origin} has two images named {filename}; name the folder that holds one set.")
+            kept.add(filename)
+            yield filename, {"image": image, "label": label, "generator": generator, "filename": filename}
         if not kept:
             filename, reason = self.refused[-1]
             raise UserError(f"{self.origin}: none of {total:,} images can be read; {filename}, for one: {reason}.")
+
+    def _refuse(self, filename: str, reason: str) -> None:
+        if self.strict:
+            raise UserError(f"{self.origin}: {filename}: {reason}; without --strict it is left out and named.")
+        self.refused.append((filename, reason))
 
     def _download_and_prepare(self, *arguments, **options):
         """Writes into a folder that TFDS renames when all is there, so that images never lack their quarantine."""

@@ -115,5 +115,5 @@ def _mirrored(address: str, mirror: str | None) -> str:
 
 def _contents_digest(archive: Path) -> str:
     contents = reading.read(archive, list(filter(LAYOUT.search, reading.names(archive))))
-    digests = sorted(hashlib.sha256(content).hexdigest() for _, content in contents)
+    digests = sorted(hashlib.sha256(content).hexdigest() for _, content in contents if isinstance(content, bytes))
     return hashlib.sha256("\n".join(digests).encode()).hexdigest()

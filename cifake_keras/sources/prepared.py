@@ -23,7 +23,7 @@ from cifake_keras.errors import UserError
 from cifake_keras.progress import say, track
 from cifake_keras.protocol import CLASSES, IMAGE_SIZE
 from cifake_keras.rows import Rows, writing
-from cifake_keras.sources import BUILDERS, reading
+from cifake_keras.sources import BUILDERS, QUARANTINE, reading
 
 COLUMNS = ["split", "label", "generator", "filename", "digest"]
 
@@ -47,8 +47,8 @@ class Prepared:
 def prepare(dataset: str, data_dir: Path, **options) -> Path:
     """Writes a source below `data_dir`, unless it is there. Returns the data set's folder.
 
-    options: the builder's own (`origin`, `title`, `label`, `config`). Images that do not decode are named in
-    the folder's quarantine.csv and counted on screen.
+    options: the builder's own (`origin`, `strict`, `title`, `label`, `config`). Images that are refused are named in
+    the folder's quarantine.csv and counted on screen; with `strict` they are a UserError.
     """
     module, name = BUILDERS[dataset].split(":")
     with _quiet_tfds():
@@ -56,13 +56,17 @@ def prepare(dataset: str, data_dir: Path, **options) -> Path:
         folder = Path(builder.data_dir)
         told = f"{folder.parent.relative_to(data_dir)}: {{:,}} images in {folder}"
         if folder.exists():
+            if builder.strict and (folder / QUARANTINE).exists():
+                raise UserError(f"{folder} lacks the images that its {QUARANTINE} names; leave --strict out.")
             say(told.format(_count(folder)) + " already, so nothing was read; delete that folder to prepare it anew")
             return folder
         for left in folder.parent.glob(f"incomplete.*_{folder.name}"):  # by a run that was killed
             shutil.rmtree(left)
         builder.download_and_prepare()
-    _tell_refused(folder, builder.refused)
-    say(told.format(_count(folder)))
+    for filename, reason in builder.refused[:5]:
+        say(f"refused {filename}: {reason}")
+    named = f", all named in {folder / QUARANTINE}" if builder.refused else ""
+    say(f"{told.format(_count(folder))}, {len(builder.refused):,} refused{named}")
     return folder
 
 
@@ -77,13 +81,6 @@ def _quiet_tfds() -> Iterator[None]:
     with contextlib.redirect_stdout(io.StringIO()):
         yield
     absl.logging.set_verbosity(before)
-
-
-def _tell_refused(folder: Path, refused: list[tuple[str, str]]) -> None:
-    for filename, reason in refused[:5]:
-        say(f"skipped {filename}: {reason}")
-    if refused:
-        say(f"unreadable images skipped: {len(refused):,}, all named in {folder / 'quarantine.csv'}")
 
 
 def find(data_dir: Path, dataset: str) -> Path | None:

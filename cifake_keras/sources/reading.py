@@ -1,35 +1,52 @@
-"""The one place that opens archives and decodes images."""
+"""The one place that opens archives and decodes images. Nothing is unpacked to disk, and no content is trusted.
+
+The limits keep reading below 1 GiB of memory whatever it is given.
+"""
 
 import contextlib
 import io
+import stat
+import textwrap
+import warnings
 import zipfile
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
+from typing import BinaryIO
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from cifake_keras.errors import UserError
 
-MAX_PIXELS = 64_000_000
-
+# The suffix says that a file is an image; its content says of which format, as suffixes lie.
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
 _SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp"}
+
+MAX_PIXELS = 32_000_000  # decoding takes up to 24 bytes each
+MAX_BYTES = 2**27  # of an image's file, or of what a member expands to: so many pixels uncompressed
+MAX_LIST = 2**26  # bytes of an archive's list of members: some 600,000, which take up to 0.8 GiB
+MAX_EXPANDED = 2**30  # bytes of all members of an archive,
+MAX_RATIO = 100  # unless they are at most so many times as large as the archive
 
 
 class UnreadableImage(Exception):
-    """Why an image does not decode."""
+    """Why an image is refused."""
 
 
 def is_image(name: str) -> bool:
     """By its name; hidden files and what macOS puts into archives are none."""
     path = Path(name)
-    return path.suffix.lower() in _SUFFIXES and not any(part.startswith((".", "__MACOSX")) for part in path.parts)
+    return path.suffix.lower() in _SUFFIXES and not any(map(_hidden, path.parts))
+
+
+def _hidden(part: str) -> bool:
+    return part.startswith((".", "__MACOSX")) and not part.startswith("..")  # which leads out
 
 
 def names(origin: Path) -> list[str]:
     """The images in a folder or zip archive, as sorted paths with forward slashes.
 
-    Raises UserError where `origin` is missing or is neither a folder nor a readable zip archive.
+    Raises UserError where `origin` is missing, or is neither a folder nor a whole zip archive within the limits.
     """
     if origin.is_dir():
         found = (path.relative_to(origin).as_posix() for path in origin.rglob("*") if not path.is_dir())
@@ -39,48 +56,117 @@ def names(origin: Path) -> list[str]:
     return sorted(filter(is_image, found))
 
 
-def read(origin: Path, members: list[str]) -> Iterator[tuple[str, bytes]]:
-    """Yields each member's name and content; a member that cannot be read has the content b""."""
+def read(origin: Path, members: list[str]) -> Iterator[tuple[str, bytes | UnreadableImage]]:
+    """Yields each member's name, and its content or why it is refused, which `decode` raises."""
     with contextlib.nullcontext() if origin.is_dir() else _archive(origin) as archive:
         for name in members:
             try:
-                content = archive.read(name) if archive else (origin / name).read_bytes()
-            except Exception:  # beside its own, zipfile raises those of zlib, lzma and the file system
-                content = b""
+                content = _member(archive, name) if archive else _file(origin / name)
+            except Exception as error:  # beside its own, zipfile raises those of zlib, struct and the file system
+                content = UnreadableImage(_reason(error))
             yield name, content
 
 
+def _file(path: Path) -> bytes:
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise UnreadableImage("is a pipe or a device, which may never end")
+    _check_size(status.st_size)
+    return path.read_bytes()
+
+
+def _member(archive: zipfile.ZipFile, name: str) -> bytes:
+    member = archive.getinfo(name)
+    path = PureWindowsPath(name)  # knows the roots and separators of every system
+    if path.anchor or ".." in path.parts:
+        raise UnreadableImage("its path leads out of the archive")
+    if stat.S_ISLNK(member.external_attr >> 16):
+        raise UnreadableImage("is a link")
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # zipfile expands others without bound
+        raise UnreadableImage("is neither stored nor deflated")
+    _check_size(member.file_size)
+    with archive.open(member) as file:
+        return file.read(member.file_size)
+
+
+def _check_size(size: int) -> None:
+    if size > MAX_BYTES:
+        raise UnreadableImage(f"{size:,} bytes are too many")
+
+
+def _reason(error: Exception) -> str:
+    """In one line; zipfile quotes whole headers, and some errors say nothing."""
+    return textwrap.shorten(str(error), 200) or f"cannot be read ({type(error).__name__})"
+
+
 def _archive(origin: Path) -> zipfile.ZipFile:
+    """Its list of members is sound; each member is still to be judged by itself."""
     try:
-        return zipfile.ZipFile(origin)
+        with open(origin, "rb") as file:
+            end = _end(file)
+        archive = zipfile.ZipFile(origin)
+        _check_list(archive, end, origin.stat().st_size)
     except FileNotFoundError:
         raise UserError(f"{origin} does not exist; name a folder or a zip archive with --from.") from None
-    except (zipfile.BadZipFile, OSError) as error:
-        raise UserError(f"{origin} is not a readable zip archive ({error}); fetch it again.") from error
+    except Exception as error:  # zipfile meets damage with errors of any kind
+        told = f"{origin} is not a readable zip archive ({_reason(error)})"
+        raise UserError(f"{told}; fetch it again, or name a folder of images.") from error
+    return archive
 
 
-def decode(content: bytes) -> np.ndarray:
-    """uint8 [height, width, 3], upright, transparency over white.
+def _end(file: BinaryIO) -> list:
+    """The record at an archive's end, looked at before ZipFile follows it and reads the list of members."""
+    end = zipfile._EndRecData(file)
+    file.seek(0)
+    if not end:
+        begun = file.read(2) == b"PK"
+        raise zipfile.BadZipFile(
+            "it is cut short, or one part of several: its end is missing" if begun else "it does not begin as one does"
+        )
+    if end[zipfile._ECD_DISK_NUMBER]:
+        raise zipfile.BadZipFile("it is the last part of several, to be joined first")
+    if end[zipfile._ECD_SIZE] > MAX_LIST:
+        raise zipfile.BadZipFile("it has too many members")
+    return end
 
-    Raises UnreadableImage with the reason.
+
+def _check_list(archive: zipfile.ZipFile, end: list, size: int) -> None:
+    members = archive.infolist()
+    astray = archive.start_dir != end[zipfile._ECD_OFFSET]
+    if astray or (len(members) - end[zipfile._ECD_ENTRIES_TOTAL]) % 2**16:  # some writers count no further
+        raise zipfile.BadZipFile("its list of members is damaged")
+    if len(set(archive.namelist())) < len(members):
+        raise zipfile.BadZipFile("two of its members have one name")
+    expanded = sum(member.file_size for member in members)
+    if expanded > max(MAX_EXPANDED, MAX_RATIO * size):
+        raise zipfile.BadZipFile(f"it expands to {expanded:,} bytes, {expanded // size:,} times its size")
+
+
+def decode(content: bytes | UnreadableImage) -> np.ndarray:
+    """uint8 [height, width, 3], upright, transparency over white, of an animation the first frame.
+
+    content: as `read` yields it. Raises UnreadableImage with the reason.
     """
+    if isinstance(content, UnreadableImage):
+        raise content
     if not content:
-        raise UnreadableImage("cannot be read, or is empty")
+        raise UnreadableImage("is empty")
     try:
-        with Image.open(io.BytesIO(content)) as image:
+        # Pillow warns of damage, and of many pixels, that are refused here or do no harm.
+        with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(content), formats=FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise UnreadableImage(f"{image.width} x {image.height} pixels are too many")
-            return np.asarray(_rgb(ImageOps.exif_transpose(image)))
-    except UnreadableImage:
-        raise
+            ImageOps.exif_transpose(image, in_place=True)
+            return np.asarray(_rgb(image))
+    except UnidentifiedImageError:
+        raise UnreadableImage("not an image (JPEG, PNG, WebP, GIF or BMP), or damaged at its beginning") from None
     except Exception as error:  # Pillow meets damage with errors of any kind, struct.error among them
-        reason = "not an image of a known format" if "BytesIO" in str(error) else str(error)
-        raise UnreadableImage(reason) from error
+        raise UnreadableImage(_reason(error)) from error
 
 
 def _rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I"):  # 16 bits; Pillow's own conversion clips at 255
-        image = Image.fromarray((np.asarray(image) >> 8).clip(0, 255).astype(np.uint8))
+        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
     if image.has_transparency_data:
         image = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
