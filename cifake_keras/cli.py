@@ -195,8 +195,7 @@ def audit_(phase, preset, validation_files, data_dir, results_dir):
     from cifake_keras import audit, splits
     from cifake_keras.report import audit as report
 
-    listed = splits.read_validation_files(validation_files) if validation_files else frozenset()
-    audit.run(phase, preset, data_dir, results_dir, listed)
+    audit.run(phase, preset, data_dir, results_dir, splits.read_validation_files(validation_files))
     for path in report.write(audit.folder(results_dir, phase)):
         click.echo(path)
 
@@ -267,7 +266,7 @@ def run_grid(
         epochs=epochs,
         kernel=kernel,
         precision=training.resolve_precision(precision),
-        validation_files=splits.read_validation_files(validation_files) if validation_files else frozenset(),
+        validation_files=splits.read_validation_files(validation_files),
     )
     grid.run(wanted, settings, jobs)
 

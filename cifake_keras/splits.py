@@ -116,10 +116,10 @@ def compose(
     )
 
 
-def read_validation_files(folder: Path) -> frozenset[str]:
-    """The authors' lists val_real_filenames.csv and val_fake_filenames.csv, a file name a line."""
+def read_validation_files(folder: Path | None) -> frozenset[str]:
+    """The authors' lists val_real_filenames.csv and val_fake_filenames.csv, a name a line; without a folder, none."""
     names = set()
-    for label in CLASSES:
+    for label in CLASSES if folder else ():
         path = folder / f"val_{label.lower()}_filenames.csv"
         if not path.is_file():
             raise UserError(f"{path} is not there; --validation-files names a folder with both of the authors' lists.")

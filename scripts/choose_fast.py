@@ -27,7 +27,7 @@ def main(data_dir: Path, validation_files: Path | None, results_dir: Path) -> No
     executors.import_tensorflow()
     from cifake_keras import training
 
-    listed = splits.read_validation_files(validation_files) if validation_files else frozenset()
+    listed = splits.read_validation_files(validation_files)
     data = splits.compose(protocol.phases("paper")["phase1"], "available", data_dir, validation_files=listed)
     found = []
     for batch_size, epochs in SHAPES:
