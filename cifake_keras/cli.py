@@ -184,6 +184,25 @@ def list_(data_dir):
         click.echo(f"\n{title}, from {origin}:\n{command}" if origin else f"\n{title}:\n{command}")
 
 
+@data.command("verify")
+@click.argument("sources", metavar="[SOURCE]...", nargs=-1)
+@click.option("--record", is_flag=True, help="Keep the fingerprint of data that were prepared before there was one.")
+@_data_dir
+def verify(sources, record, data_dir):
+    """Check that prepared images, and the arrays made of them, are still what was prepared; all without SOURCE."""
+    from cifake_keras.sources import inventory, verification
+
+    right = True
+    for dataset, folder in inventory.chosen(data_dir, sources).items():
+        found = verification.verify(folder)
+        if record and not (found.recorded or found.wrong):
+            verification.record(folder, found)
+        click.echo(f"{dataset}: {found}")
+        right &= not found.wrong
+    if not right:
+        raise SystemExit(2)
+
+
 @data.command("audit")
 @click.option("--phase", type=click.Choice([phase.name for phase in protocol.PAPER_PHASES]), required=True)
 @_preset

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import tensorflow_datasets as tfds
 
+from cifake_keras import files
 from cifake_keras.errors import UserError
 from cifake_keras.progress import track
 from cifake_keras.protocol import CLASSES
 from cifake_keras.sources import QUARANTINE, reading
+from cifake_keras.sources.fingerprint import RECORD, digest, record
 
 
 class SourceBuilder(tfds.core.GeneratorBasedBuilder):
@@ -29,6 +31,7 @@ class SourceBuilder(tfds.core.GeneratorBasedBuilder):
         super().__init__(file_format="array_record", **options)
         self.origin, self.strict = origin, strict
         self.refused: list[tuple[str, str]] = []
+        self._kept: list[tuple[str, str, str, str]] = []  # as `fingerprint` takes them
 
     def _info(self) -> tfds.core.DatasetInfo:
         features = {
@@ -45,7 +48,7 @@ class SourceBuilder(tfds.core.GeneratorBasedBuilder):
             citation=self.CITATION,
         )
 
-    def decoded(self, examples: Iterable[tuple], total: int) -> Iterator[tuple[str, dict]]:
+    def decoded(self, split: str, examples: Iterable[tuple], total: int) -> Iterator[tuple[str, dict]]:
         """TFDS's examples out of `total` times (file name, what `reading.read` yields, label, generator).
 
         An unreadable image is noted in `refused` and passed over. Raises UserError where none can be read, or two
@@ -55,14 +58,16 @@ class SourceBuilder(tfds.core.GeneratorBasedBuilder):
         for filename, content, label, generator in track(examples, f"Preparing {self.info.full_name}", total):
             filename = filename.encode(errors="backslashreplace").decode()  # a file system takes any bytes
             try:
-                image = io.BytesIO(reading.encode_png(reading.decode(content)))
+                image = reading.decode(content)
             except reading.UnreadableImage as error:
                 self._refuse(filename, str(error))
                 continue
             if filename in kept:
                 raise UserError(f"{self.origin} has two images named {filename}; name the folder that holds one set.")
             kept.add(filename)
-            yield filename, {"image": image, "label": label, "generator": generator, "filename": filename}
+            self._kept.append((split, label, generator, digest(image)))
+            encoded = io.BytesIO(reading.encode_png(image))
+            yield filename, {"image": encoded, "label": label, "generator": generator, "filename": filename}
         if not kept:
             filename, reason = self.refused[-1]
             raise UserError(f"{self.origin}: none of {total:,} images can be read; {filename}, for one: {reason}.")
@@ -73,8 +78,9 @@ class SourceBuilder(tfds.core.GeneratorBasedBuilder):
         self.refused.append((filename, reason))
 
     def _download_and_prepare(self, *arguments, **options):
-        """Writes into a folder that TFDS renames when all is there, so that images never lack their quarantine."""
+        """Writes into a folder that TFDS renames when all is there, so that images never lack their record."""
         super()._download_and_prepare(*arguments, **options)
+        files.write_json(self.data_path / RECORD, record(self._kept))
         if self.refused:
             with open(self.data_path / QUARANTINE, "w", newline="", encoding="utf-8") as file:
                 csv.writer(file).writerows([("file", "reason"), *self.refused])

@@ -29,10 +29,10 @@ class Cifake(SourceBuilder):
         missing = [f"{split}/{c}" for split in members for c in CLASSES if not _has(members[split], split, c)]
         if missing:
             raise UserError(f"{origin} is not CIFAKE as Kaggle has it: no images in {', '.join(missing)}.")
-        return {split: self._generate_examples(origin, names) for split, names in members.items()}
+        return {split: self._generate_examples(split, origin, names) for split, names in members.items()}
 
-    def _generate_examples(self, origin, members):
-        return self.decoded(self._labelled(origin, members), len(members))
+    def _generate_examples(self, split, origin, members):
+        return self.decoded(split, self._labelled(origin, members), len(members))
 
     def _labelled(self, origin, members):
         for name, content in reading.read(origin, members):

@@ -34,7 +34,7 @@ class ImageFolder(SourceBuilder):
     def _generate_examples(self, origin, members):
         generator = self.title if self.label == "FAKE" else ""
         examples = ((name, content, self.label, generator) for name, content in reading.read(origin, members))
-        return self.decoded(examples, len(members))
+        return self.decoded("train", examples, len(members))
 
 
 def slug(title: str) -> str:

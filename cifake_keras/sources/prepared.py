@@ -5,12 +5,11 @@ Everything lies below the data folder: `<dataset>/<version>/` as TFDS has it, an
 """
 
 import contextlib
-import hashlib
 import importlib
 import io
 import shutil
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from cifake_keras.progress import say, track
 from cifake_keras.protocol import CLASSES, IMAGE_SIZE
 from cifake_keras.rows import Rows, writing
 from cifake_keras.sources import BUILDERS, QUARANTINE, reading
+from cifake_keras.sources.fingerprint import digest, fingerprint
 
 COLUMNS = ["split", "label", "generator", "filename", "digest"]
 
@@ -51,14 +51,14 @@ def prepare(dataset: str, data_dir: Path, **options) -> Path:
     the folder's quarantine.csv and counted on screen; with `strict` they are a UserError.
     """
     module, name = BUILDERS[dataset].split(":")
-    with _quiet_tfds():
+    with quiet_tfds():
         builder = getattr(importlib.import_module(module), name)(data_dir=data_dir, **options)
         folder = Path(builder.data_dir)
         told = f"{folder.parent.relative_to(data_dir)}: {{:,}} images in {folder}"
         if folder.exists():
             if builder.strict and (folder / QUARANTINE).exists():
                 raise UserError(f"{folder} lacks the images that its {QUARANTINE} names; leave --strict out.")
-            say(told.format(_count(folder)) + " already, so nothing was read; delete that folder to prepare it anew")
+            say(told.format(count(folder)) + " already, so nothing was read; delete that folder to prepare it anew")
             return folder
         for left in folder.parent.glob(f"incomplete.*_{folder.name}"):  # by a run that was killed
             shutil.rmtree(left)
@@ -66,12 +66,12 @@ def prepare(dataset: str, data_dir: Path, **options) -> Path:
     for filename, reason in builder.refused[:5]:
         say(f"refused {filename}: {reason}")
     named = f", all named in {folder / QUARANTINE}" if builder.refused else ""
-    say(f"{told.format(_count(folder))}, {len(builder.refused):,} refused{named}")
+    say(f"{told.format(count(folder))}, {len(builder.refused):,} refused{named}")
     return folder
 
 
 @contextlib.contextmanager
-def _quiet_tfds() -> Iterator[None]:
+def quiet_tfds() -> Iterator[None]:
     """TFDS's own notices (a download that is none, OpenCV that is not needed) would only mislead."""
     import tensorflow_datasets as tfds
 
@@ -89,15 +89,21 @@ def find(data_dir: Path, dataset: str) -> Path | None:
     return versions[-1].parent if versions else None
 
 
-def _count(folder: Path) -> int:
+def count(folder: Path) -> int:
+    """The number of images in a data set's folder."""
     splits = files.read_json(folder / "dataset_info.json")["splits"]
     return sum(int(length) for split in splits for length in split["shardLengths"])
 
 
+def folders(data_dir: Path) -> dict[str, Path]:
+    """The prepared data sets below `data_dir` with their folders. Imports no TensorFlow."""
+    found = {path.parent for path in data_dir.glob(f"**/{_INFO}")}
+    return {folder.parent.relative_to(data_dir).as_posix(): folder for folder in sorted(found)}
+
+
 def available(data_dir: Path) -> dict[str, int]:
     """The prepared data sets below `data_dir` with their numbers of images. Imports no TensorFlow."""
-    folders = {path.parent for path in data_dir.glob(f"**/{_INFO}")}
-    return {folder.parent.relative_to(data_dir).as_posix(): _count(folder) for folder in sorted(folders)}
+    return {dataset: count(folder) for dataset, folder in folders(data_dir).items()}
 
 
 def load(data_dir: Path, dataset: str, kernel: str) -> Prepared:
@@ -107,17 +113,18 @@ def load(data_dir: Path, dataset: str, kernel: str) -> Prepared:
         raise UserError(f"{data_dir / dataset} is not there; prepare it with: cifake-keras data prepare")
     arrays = folder / f"{IMAGE_SIZE}-{kernel}"
     if not arrays.exists():
-        with _quiet_tfds(), files.replacing(arrays) as temporary:
+        with quiet_tfds(), files.replacing(arrays) as temporary:
             _write_arrays(folder, temporary, kernel)
-    examples = pd.read_csv(arrays / "examples.csv", keep_default_na=False)
-    return Prepared(Rows(arrays / "images.npy"), examples, _fingerprint(examples))
+    types = dict.fromkeys(COLUMNS, str) | {"label": int}
+    examples = pd.read_csv(arrays / "examples.csv", dtype=types, keep_default_na=False)
+    return Prepared(Rows(arrays / "images.npy"), examples, fingerprint_of(examples))
 
 
 def native_sizes(data_dir: Path, dataset: str) -> pd.DataFrame:
     """int [n]: `height` and `width` of the images of a prepared data set, in the order of `Prepared.examples`."""
     import tensorflow_datasets as tfds
 
-    with _quiet_tfds():
+    with quiet_tfds():
         builder = tfds.builder_from_directory(find(data_dir, dataset))
         encoded = builder.as_data_source(decoders={"image": tfds.decode.SkipDecoding()})
         # A PNG has its width and height, 4 bytes each, at byte 16.
@@ -125,24 +132,33 @@ def native_sizes(data_dir: Path, dataset: str) -> pd.DataFrame:
     return pd.DataFrame(sizes, columns=["width", "height"])
 
 
-def _write_arrays(folder: Path, target: Path, kernel: str) -> None:
+def stored(folder: Path) -> dict[str, Sequence[dict]]:
+    """The examples of a data set by split, as TFDS reads them, in the order of `Prepared.examples`."""
     import tensorflow_datasets as tfds
 
+    return dict(sorted(tfds.builder_from_directory(folder).as_data_source().items()))
+
+
+def row(split: str, example: dict) -> tuple[str, int, str, str, str]:
+    """What COLUMNS say of a stored example."""
+    texts = (example[key].decode() for key in ("generator", "filename"))
+    return split, int(example["label"]), *texts, digest(example["image"])
+
+
+def _write_arrays(folder: Path, target: Path, kernel: str) -> None:
     target.mkdir()
-    sources = tfds.builder_from_directory(folder).as_data_source()
+    sources = stored(folder)
     total = sum(map(len, sources.values()))
-    rows = ((split, example) for split, examples in sorted(sources.items()) for example in examples)
+    pairs = ((split, example) for split, examples in sources.items() for example in examples)
     examples = []
     with writing(target / "images.npy", total, np.uint8) as write:
-        for split, example in track(rows, f"Resizing {folder.parent.name}", total):
-            image = example["image"]
-            write(reading.resize(image, IMAGE_SIZE, kernel))
-            digest = hashlib.sha256(f"{image.shape}".encode() + image.tobytes()).hexdigest()
-            texts = (example[key].decode() for key in ("generator", "filename"))
-            examples.append((split, int(example["label"]), *texts, digest))
+        for split, example in track(pairs, f"Resizing {folder.parent.name}", total):
+            write(reading.resize(example["image"], IMAGE_SIZE, kernel))
+            examples.append(row(split, example))
     pd.DataFrame(examples, columns=COLUMNS).to_csv(target / "examples.csv", index=False)
 
 
-def _fingerprint(examples: pd.DataFrame) -> str:
-    rows = sorted(f"{row.split}/{CLASSES[row.label]}/{row.generator}/{row.digest}" for row in examples.itertuples())
-    return hashlib.sha256("\n".join(rows).encode()).hexdigest()
+def fingerprint_of(examples: pd.DataFrame) -> str:
+    """examples: with COLUMNS."""
+    classes = examples["label"].map(CLASSES.__getitem__)
+    return fingerprint(zip(examples["split"], classes, examples["generator"], examples["digest"], strict=True))

@@ -27,4 +27,4 @@ class Procedural(SourceBuilder):
             (f"{recipe}/{number:05d}.png", reading.encode_png(image), label, generator)
             for number, image in enumerate(images)
         )
-        return self.decoded(examples, len(images))
+        return self.decoded("train", examples, len(images))

@@ -28,9 +28,9 @@ class TinyImagenet(SourceBuilder):
                 members[layout[2].partition("/")[0]].append(name)
         if not all(members.values()):
             raise UserError(f"{origin} is not tiny-imagenet-200: it lacks train/<class>/images or val/images.")
-        return {split: self._generate_examples(origin, names) for split, names in members.items()}
+        return {split: self._generate_examples(split, origin, names) for split, names in members.items()}
 
-    def _generate_examples(self, origin, members):
+    def _generate_examples(self, split, origin, members):
         photographs = reading.read(origin, members)
         examples = ((_LAYOUT.search(name)[1], content, "REAL", "") for name, content in photographs)
-        return self.decoded(examples, len(members))
+        return self.decoded(split, examples, len(members))
