@@ -23,6 +23,8 @@ class _Commands(click.Group):
             return super().invoke(context)
         except UserError as error:
             raise _failure(str(error)) from error
+        except BrokenPipeError:  # by `| head`; click ends quietly
+            raise
         except Exception as error:
             if not (what := _what_the_disk_said(error)):
                 raise
@@ -161,27 +163,25 @@ def _one_class(generator: str | None, photographs: str | None) -> dict[str, str]
 @data.command("list")
 @_data_dir
 def list_(data_dir):
-    """Show which sources are prepared, and how to get the others."""
+    """Show what is there of each source, what it is for, its licence, and how to get it."""
     from rich.console import Console
     from rich.table import Column, Table
 
-    from cifake_keras.sources import prepared
+    from cifake_keras.sources import inventory
 
-    there = prepared.available(data_dir)
-    table = Table("source", Column("images", justify="right"), "state", box=None)
-    absent = []
-    for command, sources in _by_command():
-        counts = [there.pop(source.dataset) for source in sources if source.dataset in there]
-        state = "ready" if len(counts) == len(sources) else f"{len(counts)} ready" if counts else "absent"
-        title = sources[0].name if len(sources) == 1 else f"procedural ({len(sources)} recipes)"
-        table.add_row(title, f"{sum(counts):,}" if counts else "", state)
-        if state != "ready":
-            absent.append((title, sources[0].origin, command))
-    for dataset, count in there.items():
-        table.add_row(dataset, f"{count:,}", "ready, in no phase of the paper")
+    texts, numbers = {"no_wrap": True}, {"no_wrap": True, "justify": "right"}
+    columns = Column("source", **texts), Column("images", **numbers), Column("on disk", **numbers)
+    table = Table(*columns, Column("state", **texts), "for", box=None, pad_edge=False)
+    for entry in inventory.entries(data_dir):
+        size = f"{max(1, entry.size // 10**6):,} MB" if entry.size else ""
+        table.add_row(entry.title, entry.count, size, entry.state, "\n".join(entry.uses))
     Console().print(table)
-    for title, origin, command in absent:
-        click.echo(f"\n{title}, from {origin}:\n{command}" if origin else f"\n{title}:\n{command}")
+    for (origin, licence), sources in itertools.groupby(
+        protocol.SOURCES.values(), key=lambda source: (source.origin, source.licence)
+    ):
+        names, commands = zip(*((source.name, source.command) for source in sources), strict=True)
+        click.echo(f"\n{', '.join(names)}" + (f", from {origin}\nlicence: {licence}" if origin else ""))
+        click.echo("\n".join(dict.fromkeys(commands)))
 
 
 @data.command("verify")
@@ -217,12 +217,6 @@ def audit_(phase, preset, validation_files, data_dir, results_dir):
     audit.run(phase, preset, data_dir, results_dir, splits.read_validation_files(validation_files))
     for path in report.write(audit.folder(results_dir, phase)):
         click.echo(path)
-
-
-def _by_command() -> list[tuple[str, list[protocol.Source]]]:
-    """The sources by what prepares them: one command makes all of the package's own images."""
-    grouped = itertools.groupby(protocol.SOURCES.values(), key=lambda source: source.command)
-    return [(command, list(sources)) for command, sources in grouped]
 
 
 @main.command("run-grid")

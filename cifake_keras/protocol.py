@@ -30,13 +30,15 @@ class Source:
     """A set of images and where it is kept.
 
     name: how phases and tables call it. dataset: its TFDS name and config below the data folder.
-    command: what prepares it. origin: where its files come from.
+    command: what prepares it. origin: where its files come from, under which licence, and whom to cite.
     """
 
     name: str
     dataset: str
     command: str
     origin: str = ""
+    licence: str = ""
+    citation: str = ""
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,9 @@ class Counts:
 
     def of(self, label: int) -> tuple[Draw, ...]:
         return self.fake if label == FAKE else self.real
+
+    def draw_on(self, source: str) -> bool:
+        return any(draw.source == source for draw in (*self.real, *self.fake))
 
 
 @dataclass(frozen=True)
@@ -122,7 +127,8 @@ class Perturbation:
 
 def _generator(name: str, dataset: str) -> Source:
     command = f"cifake-keras data prepare image_folder --generator {name}"
-    return Source(name, dataset, command, "Hugging Face: InfImagine/FakeImageDataset")
+    citation = "Lu et al., Seeing is not always believing, NeurIPS Datasets and Benchmarks 2023, arXiv 2304.13023"
+    return Source(name, dataset, command, "Hugging Face: InfImagine/FakeImageDataset", "Apache-2.0", citation)
 
 
 def _procedural(name: str) -> Source:
@@ -137,12 +143,16 @@ SOURCES = {
             "cifake",
             "cifake-keras data prepare cifake",
             "GitHub: jordan-bird/CIFAKE-Real-and-AI-Generated-Synthetic-Images",
+            "MIT",
+            "Bird and Lotfi, CIFAKE, IEEE Access 12 (2024) 15642-15650, and Krizhevsky (2009) for CIFAR-10",
         ),
         Source(
             "ImageNet",
             "tiny_imagenet",
             "cifake-keras data prepare tiny_imagenet",
             "http://cs231n.stanford.edu/tiny-imagenet-200.zip",
+            "ImageNet's terms of access, for research that is not commercial",
+            "Le and Yang, Tiny ImageNet Visual Recognition Challenge (2015)",
         ),
         _generator("SDv1.5", "image_folder/sdv15"),
         _generator("IFv1", "image_folder/ifv1"),
@@ -292,6 +302,16 @@ PAPER_ACCURACY = {
 def phases(preset: str) -> dict[str, Phase]:
     """The phases of a preset by name."""
     return {phase.name: phase for phase in (DEMO_PHASES if preset == "demo" else PAPER_PHASES)}
+
+
+def uses(source: str) -> list[str]:
+    """What the paper's phases take of a source, a line each: "Phase 2: train, test In-sample, SDv2.1"."""
+    lines = []
+    for phase in PAPER_PHASES:
+        tests = [test.title for test in phase.tests if test.counts.draw_on(source)]
+        splits = ["train"] * bool(phase.train.draw_on(source)) + [f"test {', '.join(tests)}"] * bool(tests)
+        lines += [f"{phase.title}: {', '.join(splits)}"] * bool(splits)
+    return lines
 
 
 def wanted(source: str) -> int:

@@ -207,29 +207,57 @@ def test_light_commands_import_no_tensorflow(data_dir, tmp_path):
     assert json.loads(done.stdout) == [[], [0] * len(lines)]
 
 
-@pytest.mark.parametrize("columns", [80, 100])
-def test_list_fits_the_terminal(data_dir, columns):
+def listed(data_dir: Path, columns: int = 80) -> tuple[dict[str, str], list[str]]:
+    """The table by source, and the lines below it."""
     result = CliRunner().invoke(main, ["data", "list", "--data-dir", str(data_dir)], env={"COLUMNS": str(columns)})
     lines = [line.rstrip() for line in result.output.splitlines()]
     assert result.exit_code == 0 and max(map(len, lines)) <= columns and "…" not in result.output
-    rows = {line.split()[0]: line.split()[1:] for line in lines[: lines.index("")]}
-    assert rows["CIFAKE"] == ["280", "ready"] and rows["SDv1.5"] == ["20", "ready"] and rows["IFv1"] == ["absent"]
-    assert rows["procedural"] == ["(7", "recipes)", "absent"]
-    commands = [line for line in lines if line.startswith("cifake-keras ")]
-    assert commands == [
-        "cifake-keras data prepare image_folder --generator IFv1",
-        "cifake-keras data prepare image_folder --generator SDv2.1",
-        "cifake-keras data prepare image_folder --generator CogView2",
-        "cifake-keras data prepare procedural",
-    ]
+    rows, source = {}, ""
+    for line in lines[: lines.index("")]:
+        source = source if line.startswith(" ") else line.split()[0]
+        rows[source] = f"{rows.get(source, '')} {' '.join(line.split())}".strip()
+    return rows, lines[lines.index("") :]
 
 
-def test_list_knows_sources_outside_the_paper(tmp_path):
+@pytest.mark.parametrize("columns", [80, 100])
+def test_list_says_what_there_is_and_what_for(data_dir, columns):
+    rows, _ = listed(data_dir, columns)
+    used = "Phase 1: test SDv1.5 Phase 2: train, test In-sample"
+    assert rows["SDv1.5"] == f"SDv1.5 20 of 22,500 1 MB incomplete {used}"
+    assert rows["CIFAKE"].startswith("CIFAKE 280 of 120,000 ") and "Phase 1: train, test CIFAKE" in rows["CIFAKE"]
+    assert rows["CogView2"] == "CogView2 0 of 1,000 absent Phase 2: test CogView2"
+    assert rows["procedural"].endswith("absent the demo (7 recipes)")
+
+
+def test_list_tells_of_each_source_its_licence_and_how_to_get_it(data_dir):
+    _, below = listed(data_dir)
+    assert below[below.index("licence: MIT") + 1] == "cifake-keras data prepare cifake"
+    assert [line for line in below if line.startswith("cifake-keras ")] == list(
+        dict.fromkeys(source.command for source in protocol.SOURCES.values())
+    )
+
+
+def test_list_knows_what_is_whole_and_what_was_cut_off(tmp_path):
+    versions = {"image_folder/sdv21": "1000", "image_folder/mine": "12"}
+    for dataset, images in versions.items():
+        version = tmp_path / dataset / "1.0.0"
+        version.mkdir(parents=True)
+        (version / "dataset_info.json").write_text(json.dumps({"splits": [{"shardLengths": [images]}]}))
+    (tmp_path / "cifake" / "incomplete.AB12CD_1.0.0").mkdir(parents=True)
+    (tmp_path / "downloads" / "cogview2-22K.parts").mkdir(parents=True)
+    (tmp_path / "downloads" / "tiny-imagenet-200.zip.part").touch()
+    rows, _ = listed(tmp_path)
+    states = {source: row.partition("MB")[2].split()[0] for source, row in rows.items() if "MB" in row}
+    assert states == {"SDv2.1": "ready", "image_folder/mine": "ready"}
+    assert "no phase of the paper" in rows["image_folder/mine"]
+    for source in ("CIFAKE", "ImageNet", "CogView2"):
+        assert " incomplete Phase" in rows[source]
+    assert " absent " in rows["IFv1"] and " absent " in rows["SDv1.5"]
+
+
+def test_list_names_what_is_damaged(tmp_path):
     version = tmp_path / "image_folder" / "mine" / "1.0.0"
     version.mkdir(parents=True)
-    (version / "dataset_info.json").write_text('{"splits": [{"shardLengths": ["7", "5"]}]}')
-    result = CliRunner().invoke(main, ["data", "list", "--data-dir", str(tmp_path)])
-    assert "image_folder/mine 12 ready, in no phase of the paper" in " ".join(result.output.split())
     (version / "dataset_info.json").write_text("{")
     assert "dataset_info.json is damaged" in refused("data", "list", "--data-dir", tmp_path)
 

@@ -3,7 +3,7 @@
 import re
 
 from cifake_keras.errors import UserError
-from cifake_keras.protocol import CLASSES
+from cifake_keras.protocol import CLASSES, SOURCES
 from cifake_keras.sources import reading
 from cifake_keras.sources.builder import SourceBuilder
 
@@ -13,7 +13,7 @@ LAYOUT = re.compile(r"(?:^|/)(train|test)/(REAL|FAKE)/[^/]+$")
 class Cifake(SourceBuilder):
     """Reads Kaggle's archive.zip, or its unpacked folder: {train,test}/{REAL,FAKE}/*.jpg."""
 
-    DESCRIPTION = "CIFAR-10 photographs and look-alikes made by Stable Diffusion 1.4. Licence: MIT."
+    DESCRIPTION = f"CIFAR-10 photographs and look-alikes made by SDv1.4. Licence: {SOURCES['CIFAKE'].licence}."
     HOMEPAGE = "https://www.kaggle.com/datasets/birdy654/cifake-real-and-ai-generated-synthetic-images"
     CITATION = """@article{bird2024cifake,
   title={CIFAKE: Image Classification and Explainable Identification of AI-Generated Synthetic Images},

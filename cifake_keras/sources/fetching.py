@@ -1,4 +1,4 @@
-"""Where each data set of the study is fetched, under what terms, and how it is known to be the right one."""
+"""Where each data set of the study is fetched, and how it is known to be the right one."""
 
 import hashlib
 import zipfile
@@ -9,14 +9,11 @@ from cifake_keras.errors import UserError
 from cifake_keras.progress import say
 from cifake_keras.protocol import SOURCES, wanted
 from cifake_keras.sources import reading
-from cifake_keras.sources.cifake import LAYOUT
 from cifake_keras.sources.download import Unavailable, download
-from cifake_keras.sources.multipart import fetch_images
+from cifake_keras.sources.multipart import fetch_images, parts_of
 
 _HUGGING_FACE = "https://huggingface.co"
 _FAKE2M = "InfImagine/FakeImageDataset"
-_FAKE2M_TERMS = """licence: see https://huggingface.co/datasets/InfImagine/FakeImageDataset
-cite: Lu et al., Seeing is not always believing, NeurIPS Datasets and Benchmarks 2023, arXiv 2304.13023"""
 
 
 @dataclass(frozen=True)
@@ -29,8 +26,11 @@ class Archive:
 
     address: str
     file: str
-    terms: str
     contents: str = ""
+
+    def begun(self, folder: Path) -> bool:
+        """Whether a fetch into `folder` was cut off."""
+        return (folder / f"{self.file}.part").exists()
 
     def fetch(self, source: str, folder: Path, mirror: str | None) -> Path:
         target = folder / self.file
@@ -55,14 +55,20 @@ class Parts:
     """Archives in parts in a folder of Fake2M, of which only the images that the protocol wants are fetched."""
 
     folder: str
-    terms: str = _FAKE2M_TERMS
 
     @property
     def address(self) -> str:
         return f"{_HUGGING_FACE}/datasets/{_FAKE2M}/tree/main/{self.folder}"
 
+    @property
+    def file(self) -> str:
+        return f"{self.folder.rpartition('/')[2]}.zip"
+
+    def begun(self, folder: Path) -> bool:
+        return parts_of(folder / self.file).exists()
+
     def fetch(self, source: str, folder: Path, mirror: str | None) -> Path:
-        target = folder / f"{self.folder.rpartition('/')[2]}.zip"
+        target = folder / self.file
         if not target.exists():
             fetch_images(_mirrored(_HUGGING_FACE, mirror), _FAKE2M, self.folder, wanted(source), target)
         return target
@@ -72,18 +78,14 @@ ORIGINS = {
     "CIFAKE": Archive(
         "https://codeload.github.com/jordan-bird/CIFAKE-Real-and-AI-Generated-Synthetic-Images/zip/e112a942ab",
         "cifake.zip",
-        """licence: MIT
-cite: Bird and Lotfi, CIFAKE, IEEE Access 12 (2024) 15642-15650, and Krizhevsky (2009) for CIFAR-10""",
         "60f9d3e5e6713ec65593bfee66b23cc96694430788dac52f94c6dcb2e2841a14",
     ),
     "ImageNet": Archive(
         "http://cs231n.stanford.edu/tiny-imagenet-200.zip",
         "tiny-imagenet-200.zip",
-        """licence: ImageNet's terms of access, for research that is not commercial
-cite: Le and Yang, Tiny ImageNet Visual Recognition Challenge (2015)""",
     ),
-    "SDv1.5": Parts("ImageData/train/SDv15R-CC1M"),
-    "IFv1": Parts("ImageData/train/IFv1-CC1M"),
+    "SDv1.5": Parts("ImageData/train/SDv15R-CC1M/SDv15R-dpmsolver-25-1M"),
+    "IFv1": Parts("ImageData/train/IFv1-CC1M/IFv1-dpmsolver++-50-1M"),
     "SDv2.1": Parts("ImageData/val/SDv21-CC15K"),
     "CogView2": Parts("ImageData/val/cogview2-22K"),
 }
@@ -95,16 +97,16 @@ def fetch(dataset: str, folder: Path, mirror: str | None = None) -> Path:
     mirror: an address below which <host>/<path> is asked for, in place of the hosts themselves. Raises UserError where
     nothing is known of the data set, it cannot be fetched, or is not what was published.
     """
-    source = next((source.name for source in SOURCES.values() if source.dataset == dataset), None)
-    if source not in ORIGINS:
+    source = next((source for source in SOURCES.values() if source.dataset == dataset), None)
+    if source is None or source.name not in ORIGINS:
         raise UserError(f"{dataset} is not fetched: give the place of its folder or zip archive with --from.")
-    origin = ORIGINS[source]
-    say(f"{source}, from {origin.address}\n{origin.terms}")
+    origin = ORIGINS[source.name]
+    say(f"{source.name}, from {origin.address}\nlicence: {source.licence}\ncite: {source.citation}")
     try:
-        return origin.fetch(source, folder, mirror)
+        return origin.fetch(source.name, folder, mirror)
     except Unavailable as error:
         raise UserError(
-            f"{source} cannot be fetched: {error}; run the command again to go on from there, or fetch "
+            f"{source.name} cannot be fetched: {error}; run the command again to go on from there, or fetch "
             f"{origin.address} by hand and give its zip archive, or the folder with its images, with --from."
         ) from error
 
@@ -114,6 +116,8 @@ def _mirrored(address: str, mirror: str | None) -> str:
 
 
 def _contents_digest(archive: Path) -> str:
+    from cifake_keras.sources.cifake import LAYOUT  # imports TFDS, which what only asks for names does without
+
     contents = reading.read(archive, list(filter(LAYOUT.search, reading.names(archive))))
     digests = sorted(hashlib.sha256(content).hexdigest() for _, content in contents if isinstance(content, bytes))
     return hashlib.sha256("\n".join(digests).encode()).hexdigest()

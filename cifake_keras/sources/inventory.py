@@ -1,10 +1,65 @@
 """What is there of the study's sources. Imports no TensorFlow."""
 
+from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 from cifake_keras.errors import UserError
-from cifake_keras.protocol import SOURCES
+from cifake_keras.protocol import SOURCES, Source, uses, wanted
 from cifake_keras.sources import prepared
+from cifake_keras.sources.fetching import ORIGINS
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A source, or the sources that one command makes. uses: a line a phase. size: in bytes, with arrays.
+
+    begun: whether a preparation or a fetch was cut off.
+    """
+
+    title: str
+    uses: list[str]
+    images: int
+    wanted: int
+    size: int
+    begun: bool = False
+
+    @property
+    def state(self) -> str:
+        if self.images and self.images >= self.wanted:
+            return "ready"
+        return "incomplete" if self.images or self.begun else "absent"
+
+    @property
+    def count(self) -> str:
+        """The images; of how many, where some are lacking."""
+        return f"{self.images:,}" if self.state == "ready" else f"{self.images:,} of {self.wanted:,}"
+
+
+def entries(data_dir: Path) -> list[Entry]:
+    """The sources of the study, and after them what else is prepared below `data_dir`."""
+    there = prepared.available(data_dir)
+    listed = []
+    for _, group in groupby(SOURCES.values(), key=lambda source: source.command):
+        sources = list(group)
+        images = sum(there.pop(source.dataset, 0) for source in sources)
+        title, used = sources[0].name, uses(sources[0].name)
+        if len(sources) > 1:
+            title, used = sources[0].dataset.partition("/")[0], [f"the demo ({len(sources)} recipes)"]
+        size = sum(_size(data_dir / source.dataset) for source in sources)
+        begun = any(_begun(data_dir, source) for source in sources)
+        listed.append(Entry(title, used, images, sum(wanted(source.name) for source in sources), size, begun))
+    others = (Entry(name, ["no phase of the paper"], count, 0, _size(data_dir / name)) for name, count in there.items())
+    return [*listed, *others]
+
+
+def _size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def _begun(data_dir: Path, source: Source) -> bool:
+    cut_off = any((data_dir / source.dataset).glob("incomplete.*"))
+    return cut_off or (source.name in ORIGINS and ORIGINS[source.name].begun(data_dir / "downloads"))
 
 
 def chosen(data_dir: Path, names: tuple[str, ...]) -> dict[str, Path]:

@@ -28,7 +28,7 @@ def fetch_images(host: str, repository: str, folder: str, count: int, target: Pa
     host: https://huggingface.co, or a mirror's address. Raises download.Unavailable, and UserError where there are no
     parts, or they do not make an archive of images.
     """
-    parts = target.with_suffix(".parts")
+    parts = parts_of(target)
     stream = _Stream(_fetched(host, repository, folder, parts))
     with files.replacing(target) as temporary, zipfile.ZipFile(temporary, "w") as kept:
         for name, content in track(_images(stream, count, folder), f"Unpacking {target.stem}", count):
@@ -37,6 +37,11 @@ def fetch_images(host: str, repository: str, folder: str, count: int, target: Pa
     shutil.rmtree(parts)
     if found < count:
         say(f"{folder} has {found:,} images of the {count:,} wanted")
+
+
+def parts_of(target: Path) -> Path:
+    """The folder of what is being fetched, there until `target` is whole."""
+    return target.with_name(f"{target.stem}.parts")
 
 
 class _Stream:

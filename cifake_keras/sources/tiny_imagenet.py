@@ -3,6 +3,7 @@
 import re
 
 from cifake_keras.errors import UserError
+from cifake_keras.protocol import SOURCES
 from cifake_keras.sources import reading
 from cifake_keras.sources.builder import SourceBuilder
 
@@ -15,7 +16,7 @@ class TinyImagenet(SourceBuilder):
     The official test images are left out, as nothing tells what they show.
     """
 
-    DESCRIPTION = "Photographs of 200 ImageNet classes at 64x64. Licence: ImageNet's terms of access."
+    DESCRIPTION = f"Photographs of 200 ImageNet classes at 64x64. Licence: {SOURCES['ImageNet'].licence}."
     HOMEPAGE = "http://cs231n.stanford.edu/tiny-imagenet-200.zip"
     CITATION = """@misc{le2015tiny,
   title={Tiny ImageNet Visual Recognition Challenge}, author={Le, Ya and Yang, Xuan}, year={2015}}"""
