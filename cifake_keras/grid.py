@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
 
-from cifake_keras import cells, executors, export, files, protocol, saliency
+from cifake_keras import cells, examples, executors, export, files, protocol
 from cifake_keras.cells import Cell
 from cifake_keras.phases import PhaseRun
 from cifake_keras.progress import say
@@ -71,7 +71,7 @@ def _finish(phase: PhaseRun) -> None:
         for condition, cell in best.items()
     }
     path = phase.settings.results_dir / "runs" / phase.phase.name / "examples.npz"
-    saliency.write_examples(path, phase.settings.preset, phase.data, networks)
+    examples.write(path, phase.settings.preset, phase.data, networks)
 
 
 def _export(phase: PhaseRun, condition: Condition, folder: Path, metrics: dict) -> bool:

@@ -1,68 +1,81 @@
-"""Saliency maps (section 4.6 of the paper) with tf-keras-vis: the gradient of the logit, by colour the largest."""
+"""Saliency with tf-keras-vis: how much each pixel of a network's input matters to its logit.
 
-from pathlib import Path
+A method takes a network to logits [batch, 1] and its inputs, float32 [n, 32, 32, 3], and returns maps, float32
+[n, 32, 32]: not negative, and in the network's own units. tf-keras-vis would stretch each map to [0, 1], which takes
+its smallest value away from it and so makes it look less dispersed than it is.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import keras
 import numpy as np
+import tensorflow as tf
+from tf_keras_vis.gradcam import Gradcam
 from tf_keras_vis.saliency import Saliency
 
-from cifake_keras import conditions, perturbations
-from cifake_keras.files import replacing
-from cifake_keras.protocol import CLASSES, FAKE, Condition
-from cifake_keras.splits import PhaseImages
-
-Networks = tuple[keras.Model, keras.Model | None]
+# SmoothGrad's noise, as a share of an image's range; tf-keras-vis holds all noisy copies of a batch in memory.
+SAMPLES, NOISE = 20, 0.2
+_BATCH = 100
 
 
-def saliency_map(model: keras.Model, images: np.ndarray) -> np.ndarray:
-    """float32 [batch, 32, 32] in [0, 1], each map scaled by its own extremes.
+def vanilla_gradient(network: keras.Model, inputs: np.ndarray) -> np.ndarray:
+    """The gradient's absolute value, by colour the largest (section 4.6 of the paper)."""
+    saliency = Saliency(_functional(network))
+    return _by_batch(lambda batch: saliency(_logit, batch, normalize_map=False), inputs)
 
-    model: a functional model to logits [batch, 1]. images: float32 [batch, 32, 32, 3].
+
+def smoothgrad(network: keras.Model, inputs: np.ndarray, seed: int = 0) -> np.ndarray:
+    """The same of the mean gradient over noisy copies of an image, as Smilkov et al. define it.
+
+    tf-keras-vis by itself averages absolute values, in which the noise does not cancel out. The noise of an image
+    follows from the seed and its place among `inputs`.
     """
-    functional = keras.Model(model.inputs, model.outputs)
-    return np.asarray(Saliency(functional)(lambda logits: logits[:, 0], images))
+    saliency = Saliency(_functional(network))
+    options = {"gradient_modifier": None, "keepdims": True, "normalize_map": False}
+    with _numpy_seeded(seed):
+        mean = _by_batch(lambda batch: saliency(_logit, batch, SAMPLES, NOISE, **options), inputs)
+    return np.abs(mean).max(-1)
 
 
-def write_examples(
-    path: Path, preset: str, data: PhaseImages, networks: dict[Condition, Networks], seed: int = 0
-) -> None:
-    """Writes what figures 1, 3 and 4 show: of each test set a FAKE image drawn by `seed`, by condition.
-
-    networks: the classifier and the autoencoder of each condition.
-    """
-    rng = np.random.default_rng(seed)
-    chosen = {name: rng.choice(np.flatnonzero(test.labels == FAKE), 1) for name, test in data.tests.items()}
-    images = np.concatenate([data.tests[name].images(order) for name, order in chosen.items()])
-    draws = perturbations.draw(len(images), seed)
-    draws[:, 0] = 0  # the figure is to show a perturbation, not that it was left out
-    unit = images.astype(np.float32) / 255
-    perturbed = perturbations.perturb(unit, draws).numpy()
-    shown = [
-        _paths(condition, *pair, perturbed if condition.perturbed else unit) for condition, pair in networks.items()
-    ]
-    arrays = {name: np.stack([values[name] for values in shown], axis=1) for name in shown[0]}
-    with replacing(path) as temporary:
-        np.savez_compressed(
-            temporary,
-            preset=preset,
-            test_sets=list(chosen),
-            labels=[CLASSES[FAKE]] * len(chosen),
-            filenames=[data.tests[name].examples["filename"].iloc[order[0]] for name, order in chosen.items()],
-            conditions=[condition.name for condition in networks],
-            images=images,
-            perturbed=np.round(perturbed * 255).astype(np.uint8),
-            **arrays,
-        )
+def grad_cam(network: keras.Model, inputs: np.ndarray) -> np.ndarray:
+    """The last convolution's evidence for the class that the network says; zero everywhere where there is none."""
+    gradcam = Gradcam(_functional(network))
+    return _by_batch(lambda batch: gradcam(_said, batch, normalize_cam=False), inputs)
 
 
-def _paths(condition: Condition, classifier, autoencoder, images: np.ndarray) -> dict[str, np.ndarray]:
-    """What one condition makes of `images`: the classifier's input, both saliency maps, the score."""
-    detector = conditions.detector(condition, classifier, autoencoder)
-    inputs = np.asarray(conditions.classifier_input(images, condition, autoencoder))
-    logits = detector(images, training=False).numpy()[:, 0]
-    return {
-        "inputs": (inputs + 1) / 2 if condition.autoencoded else inputs,
-        "input_saliency": saliency_map(classifier, inputs),
-        "image_saliency": saliency_map(detector, images),
-        "probability_fake": 1 / (1 + np.exp(-logits)),
-    }
+METHODS: dict[str, Callable[[keras.Model, np.ndarray], np.ndarray]] = {
+    "vanilla_gradient": vanilla_gradient,
+    "smoothgrad": smoothgrad,
+    "grad_cam": grad_cam,
+}
+
+
+def _logit(logits: tf.Tensor) -> tf.Tensor:
+    return logits[:, 0]
+
+
+def _said(logits: tf.Tensor) -> tf.Tensor:
+    """A positive logit is evidence for FAKE, a negative one for REAL."""
+    return tf.abs(logits[:, 0])
+
+
+def _functional(network: keras.Model) -> keras.Model:
+    """tf-keras-vis asks for more than a Sequential has."""
+    return keras.Model(network.inputs, network.outputs)
+
+
+def _by_batch(explain: Callable[[np.ndarray], np.ndarray], inputs: np.ndarray) -> np.ndarray:
+    batches = np.split(inputs, range(_BATCH, len(inputs), _BATCH))
+    return np.concatenate([explain(batch) for batch in batches]).astype(np.float32)
+
+
+@contextmanager
+def _numpy_seeded(seed: int) -> Iterator[None]:
+    """tf-keras-vis draws from NumPy's global generator; it is given back as it was."""
+    state = np.random.get_state()
+    np.random.seed(seed)
+    try:
+        yield
+    finally:
+        np.random.set_state(state)

@@ -36,6 +36,7 @@ LINE = 0.13  # inches, of a line of TEXT
 WIDTH = 5.0  # inches, at least: titles and notes need it
 DEMO = "Procedural images made by this package, not the paper's data"
 NOTE = (
+    "The images are drawn at random, one a test set.\n"
     "P(fake): probability_fake. Saliency: the gradient of the score with respect to the classifier's input;\n"
     "in the autoencoder's conditions also, through the whole path, to the original image (last column)."
 )
@@ -242,7 +243,7 @@ def saliency(examples: Examples, phase: str) -> Figure:
     widths = [step * (3 if path.autoencoded else 2) + gap for _, path in examples.paths()]
     rows = len(examples.test_sets)
     row_step = SMALL + 2 * LINE
-    page = _Page(max(WIDTH, left + sum(widths) + 0.55), top + rows * row_step + 3 * LINE)
+    page = _Page(max(WIDTH, left + sum(widths) + 0.55), top + rows * row_step + 4 * LINE)
     _head(page, f"Figure {NUMBERS[phase]}. Saliency, {examples.phase(phase).title}", examples)
     for row in range(rows):
         page.text(left / 2, top + row * row_step + SMALL / 2, examples.row_label(row, phase))
@@ -250,7 +251,7 @@ def saliency(examples: Examples, phase: str) -> Figure:
         _saliency_group(page, examples, index, path, (left, top), (step, row_step))
         left += width
     _colour_bar(page, left, top, rows * row_step - 2 * LINE)
-    page.text(0.1, page.height - 1.8 * LINE, NOTE, ha="left")
+    page.text(0.1, page.height - 2.3 * LINE, NOTE, ha="left")
     return page.figure
 
 
