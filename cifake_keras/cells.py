@@ -9,6 +9,7 @@ from cifake_keras.errors import UserError
 
 CONFIG, HISTORY, PREDICTIONS, METRICS = "config.json", "history.csv", "predictions.csv", "metrics.json"
 WEIGHTS = "model.weights.h5"
+EXAMINATION = "examination"  # a folder in a cell's
 DONE, UNFINISHED, ABSENT = "done", "unfinished", "to do"
 
 
@@ -36,6 +37,10 @@ def sweep_folder(results_dir: Path, cell: Cell) -> Path:
 def autoencoder_folder(results_dir: Path, phase: str) -> Path:
     """One autoencoder serves all cells of a phase."""
     return results_dir / "runs" / phase / "autoencoder"
+
+
+def examination_folder(results_dir: Path, cell: Cell) -> Path:
+    return cell.folder(results_dir) / EXAMINATION
 
 
 def grid(phases: Iterable[str], conditions: Iterable[str], classifiers: Iterable[str], seeds: int) -> list[Cell]:

@@ -65,6 +65,14 @@ _validation_files = click.option(
     help="A folder with the authors' val_real_filenames.csv and val_fake_filenames.csv.",
 )
 
+_jobs = click.option(
+    "--jobs",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Processes that share the work, each with its share of the cores; as many as cores is fastest.",
+)
+
 
 def _selection(command):
     """The options that select cells; each may be repeated, and without it all are taken."""
@@ -240,13 +248,7 @@ def audit_(phase, preset, validation_files, data_dir, results_dir):
     help="auto: bfloat16 where the processor or GPU computes in it.",
 )
 @_validation_files
-@click.option(
-    "--jobs",
-    type=click.IntRange(1),
-    default=1,
-    show_default=True,
-    help="Processes that share the work, each with its share of the cores; as many as cores is fastest.",
-)
+@_jobs
 @_data_dir
 @_results_dir
 @_folder("--saved-models-dir", "saved_models", "Where SavedModels go.")
@@ -282,6 +284,23 @@ def run_grid(
         validation_files=splits.read_validation_files(validation_files),
     )
     grid.run(wanted, settings, jobs)
+
+
+@main.command()
+@_selection
+@_validation_files
+@_jobs
+@_data_dir
+@_results_dir
+def examine(phases, conditions, classifiers, seeds, validation_files, jobs, data_dir, results_dir):
+    """Test finished cells on every path and on altered images, and measure their saliency."""
+    from cifake_keras import cells, executors
+
+    executors.import_tensorflow()
+    from cifake_keras import examination, splits
+
+    wanted = cells.grid(phases, conditions, classifiers, seeds)
+    examination.run(wanted, data_dir, results_dir, splits.read_validation_files(validation_files), jobs)
 
 
 @main.command()

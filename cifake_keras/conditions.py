@@ -15,12 +15,19 @@ def to_unit(images: tf.Tensor) -> tf.Tensor:
     return tf.cast(images, tf.float32) / 255
 
 
-def classifier_input(images: tf.Tensor, condition: Condition, autoencoder: keras.Model | None) -> tf.Tensor:
-    """The path's deterministic part: float32 [batch, 32, 32, 3] in [0, 1] to what the classifier sees.
+def classifier_input(
+    images: tf.Tensor, condition: Condition, autoencoder: keras.Model | None, path: Condition | None = None
+) -> tf.Tensor:
+    """A path's deterministic part: float32 [batch, 32, 32, 3] in [0, 1] to what the condition's classifier sees.
 
-    That is [0, 1] without, [-1, 1] with the autoencoder, whose output goes to the classifier as it is.
+    That is [0, 1] without, [-1, 1] with the autoencoder, whose output goes to the classifier as it is. path: the
+    condition's own unless another is given, whose images are brought to the range that the classifier knows.
     """
-    return autoencoder(2 * images - 1) if condition.autoencoded else images
+    path = path or condition
+    if path.autoencoded:
+        reconstructions = autoencoder(2 * images - 1)
+        return reconstructions if condition.autoencoded else (reconstructions + 1) / 2
+    return 2 * images - 1 if condition.autoencoded else images
 
 
 def detector(condition: Condition, classifier: keras.Model, autoencoder: keras.Model | None) -> keras.Model:

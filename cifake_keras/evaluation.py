@@ -1,35 +1,39 @@
-"""Scores of images: probability_fake, under either evaluation."""
+"""Scores of images: what a classifier says of test images on any of the four paths."""
+
+from collections.abc import Callable
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from cifake_keras import pipeline
-from cifake_keras.conditions import detector, to_unit
+from cifake_keras.conditions import classifier_input, to_unit
 from cifake_keras.perturbations import perturb
 from cifake_keras.protocol import Condition
 from cifake_keras.splits import ImageSet
 
 
 class Scorer:
-    """Scores images with a condition's networks.
-
-    Evaluation "matched" perturbs the images where the condition perturbs, as in the paper; "clean" does not.
-    """
+    """Scores images with a condition's networks. autoencoder: needed for the paths that it is part of."""
 
     def __init__(self, condition: Condition, classifier: keras.Model, autoencoder: keras.Model | None):
-        self._condition = condition
-        self._model = detector(condition, classifier, autoencoder)
+        self._condition, self._classifier, self._autoencoder = condition, classifier, autoencoder
+        self._on_path: dict[Condition, Callable] = {}
 
-    def __call__(self, images: ImageSet, evaluation: str) -> np.ndarray:
-        """probability_fake, float32 [len(images)]."""
-        perturbing = evaluation == "matched" and self._condition.perturbed
-        batches = pipeline.evaluation_batches(images)
-        return np.concatenate([self._score(inputs, perturbing).numpy() for inputs, _ in batches])
+    def __call__(self, images: ImageSet, path: Condition) -> np.ndarray:
+        """The logits that `images` are fake after `path`, float32 [len(images)]."""
+        if path not in self._on_path:
+            self._on_path[path] = self._compiled(path)
+        score = self._on_path[path]
+        return np.concatenate([score(inputs).numpy() for inputs, _ in pipeline.evaluation_batches(images)])
 
-    @tf.function(reduce_retracing=True)
-    def _score(self, inputs: dict[str, tf.Tensor], perturbing: bool) -> tf.Tensor:
-        images = to_unit(inputs["image"])
-        if perturbing:
-            images = perturb(images, inputs["draws"])
-        return tf.sigmoid(self._model(images, training=False))[:, 0]
+    def _compiled(self, path: Condition) -> Callable:
+        @tf.function(reduce_retracing=True)
+        def score(inputs: dict[str, tf.Tensor]) -> tf.Tensor:
+            images = to_unit(inputs["image"])
+            if path.perturbed:
+                images = perturb(images, inputs["draws"])
+            images = classifier_input(images, self._condition, self._autoencoder, path)
+            return self._classifier(images, training=False)[:, 0]
+
+        return score

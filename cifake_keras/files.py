@@ -1,6 +1,7 @@
 """Files and folders that appear whole or not at all."""
 
 import contextlib
+import hashlib
 import json
 import os
 import shutil
@@ -31,6 +32,11 @@ def replacing(path: Path) -> Iterator[Path]:
             # Emptied first: HDF5 holds the file open after a failure, and must find room to close it on a full disk.
             os.truncate(temporary, 0)
             temporary.unlink()
+
+
+def sha256(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_text(path: Path, text: str) -> None:

@@ -5,7 +5,7 @@ from sklearn import metrics as sk
 
 from cifake_keras.protocol import FAKE, REAL, THRESHOLD
 
-_ECE_BINS = 15
+ECE_BINS = 15
 
 
 def metrics(labels: np.ndarray, probability_fake: np.ndarray, threshold: float = THRESHOLD) -> dict[str, float | None]:
@@ -25,6 +25,7 @@ def metrics(labels: np.ndarray, probability_fake: np.ndarray, threshold: float =
         "tnr": tnr,
         "auc": float(sk.roc_auc_score(labels, probability_fake)) if both else None,
         "average_precision": float(sk.average_precision_score(labels, probability_fake)) if both else None,
+        "nll": float(sk.log_loss(labels, probability_fake.astype(np.float64), labels=[REAL, FAKE])),
         "ece": expected_calibration_error(labels, probability_fake),
         "threshold": threshold,
         "n_real": int(real.sum()),
@@ -38,6 +39,6 @@ def _mean(values: np.ndarray) -> float | None:
 
 def expected_calibration_error(labels: np.ndarray, probability_fake: np.ndarray) -> float:
     """ECE over 15 bins of equal width: the mean distance of the share of fakes from the probability stated."""
-    bins = np.minimum((probability_fake * _ECE_BINS).astype(int), _ECE_BINS - 1)
-    gaps = np.bincount(bins, weights=labels - probability_fake.astype(np.float64), minlength=_ECE_BINS)
+    bins = np.minimum((probability_fake * ECE_BINS).astype(int), ECE_BINS - 1)
+    gaps = np.bincount(bins, weights=labels - probability_fake.astype(np.float64), minlength=ECE_BINS)
     return float(np.abs(gaps).sum() / len(labels))

@@ -248,6 +248,19 @@ CONDITIONS = {
 
 CLASSIFIERS = {"paper": "the paper's CNN", "bird_lotfi": "Bird & Lotfi's CNN"}
 
+# What test images are put through to see how a detector bears it; ours, not the paper's. JPEG: quality, at 75 with the
+# tables and the subsampling of CIFAKE's own files. Blur: sigma in pixels. Noise: standard deviation in levels of 255.
+# Resize: to so many pixels and back to 32.
+ALTERATIONS = {
+    "jpeg": (95, 85, 75, 50, 30),
+    "blur": (0.5, 1.0, 1.5, 2.0),
+    "noise": (2, 5, 10, 20),
+    "resize": (24, 16, 12, 8),
+}
+
+# So many in-sample test images have their saliency measured.
+SALIENCY_IMAGES = 500
+
 PERTURBATION = Perturbation()
 
 AUTOENCODER = Hyperparameters(learning_rate=1e-3, l2=1e-4, epochs=5)
@@ -312,6 +325,12 @@ def uses(source: str) -> list[str]:
         splits = ["train"] * bool(phase.train.draw_on(source)) + [f"test {', '.join(tests)}"] * bool(tests)
         lines += [f"{phase.title}: {', '.join(splits)}"] * bool(splits)
     return lines
+
+
+def path(condition: Condition, evaluation: str) -> Condition:
+    """What test images go through: the condition's own path, or for `clean` all of it but the perturbation."""
+    wanted = (condition.perturbed and evaluation == "matched", condition.autoencoded)
+    return next(path for path in CONDITIONS.values() if (path.perturbed, path.autoencoded) == wanted)
 
 
 def wanted(source: str) -> int:

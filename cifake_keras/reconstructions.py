@@ -26,8 +26,7 @@ def reconstructed(images: ImageSet, autoencoder: keras.Model, policy: str, folde
     with FileLock(path.with_suffix(".lock")):
         if not path.exists():
             _write(path, images, models.with_precision(autoencoder, policy))
-    examples = images.examples.assign(source="reconstructions", row=np.arange(len(images)))
-    return ImageSet(examples, {"reconstructions": rows.Rows(path)})
+    return images.with_images(rows.Rows(path))
 
 
 def _digest(images: ImageSet, autoencoder: keras.Model, policy: str) -> str:

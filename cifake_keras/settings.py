@@ -14,7 +14,7 @@ class Settings:
     preset: str
     data_dir: Path
     results_dir: Path
-    saved_models_dir: Path
+    saved_models_dir: Path = Path("saved_models")
     recipe: str = protocol.RECIPES[0]
     swept: bool = True
     epochs: int | None = None

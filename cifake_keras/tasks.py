@@ -15,6 +15,7 @@ import keras
 import numpy as np
 import pandas as pd
 import tensorflow as tf
+from scipy.special import expit
 
 from cifake_keras import cells, evaluation, files, models, protocol, sweep, training
 from cifake_keras.cells import Cell
@@ -182,12 +183,12 @@ class CellTask(_OfCell):
         """The cell's metrics; writes its predictions."""
         condition, data = protocol.CONDITIONS[self.cell.condition], self.phase.data
         score = evaluation.Scorer(condition, classifier, self.phase.autoencoder_of(condition))
-        validation = metrics(data.validation.labels, score(data.validation, "matched"))
+        validation = metrics(data.validation.labels, expit(score(data.validation, condition)))
         tests, predictions = {}, []
         for name, images in data.tests.items():
             tests[name] = {}
             for evaluated in protocol.EVALUATIONS:
-                probability_fake = score(images, evaluated)
+                probability_fake = expit(score(images, protocol.path(condition, evaluated)))
                 tests[name][evaluated] = metrics(images.labels, probability_fake)
                 predictions.append(_predictions(name, evaluated, images, probability_fake))
         text = pd.concat(predictions).to_csv(index=False, float_format="%.6f")

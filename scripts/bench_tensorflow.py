@@ -88,12 +88,13 @@ def autoencoder_speed(path: Path, count: int) -> float:
     return count / history["seconds"].iloc[1:].mean()
 
 
-def prediction_speed(path: Path, count: int, condition: str) -> float:
+def prediction_speed(folder: Path, count: int, condition: str) -> float:
     """Images a second through evaluation.Scorer, in float32 as every test set is scored."""
     from cifake_keras import evaluation, models, protocol
 
-    score = evaluation.Scorer(protocol.CONDITIONS[condition], models.paper(), models.autoencoder())
-    score(_images(path, 500), "matched")
+    path = protocol.CONDITIONS[condition]
+    score = evaluation.Scorer(path, models.paper(), models.autoencoder())
+    score(_images(folder, 500), path)
     started = time.monotonic()
-    score(_images(path, count), "matched")
+    score(_images(folder, count), path)
     return count / (time.monotonic() - started)

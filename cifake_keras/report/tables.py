@@ -1,7 +1,7 @@
 """Tables 1 to 4 and the grid, from the metrics.json files of a results folder."""
 
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,8 @@ from tabulate import tabulate
 from cifake_keras import protocol
 from cifake_keras.errors import UserError
 from cifake_keras.files import read_json, write_text
+from cifake_keras.report.evidence import HalfWidths, half_widths
+from cifake_keras.report.examined import Examined, read
 
 # Of each phase, the table of its images and that of its accuracies.
 NUMBERS = {"phase1": (1, 3), "phase2": (2, 4)}
@@ -31,6 +33,11 @@ PRESETS = {
     "demo": "procedural images made by this package, not the paper's data",
 }
 DASH = "\N{EN DASH}"
+INTERVALS = (
+    "\N{PLUS-MINUS SIGN}: half-width of the 95% interval over seeds and test images together; inside or outside: "
+    "whether the paper's number lies in it. The interval of a single seed is that of the images alone."
+)
+FLOOR = "Floor: a logistic regression on these measures of the image alone, on the same splits, tested on clean images."
 
 
 @dataclass(frozen=True)
@@ -48,12 +55,17 @@ class _Cell:
 
 @dataclass(frozen=True)
 class _Phase:
-    """The finished cells of one phase. accuracies: a row a condition x classifier x evaluation x test set."""
+    """The finished cells of one phase.
+
+    accuracies: a row a condition x classifier x evaluation x test set. floor: accuracies of the audit's logistic
+    regressions, in percent, by their features and the test set.
+    """
 
     phase: protocol.Phase
     cells: list[_Cell]
     grid: pd.DataFrame
     accuracies: pd.DataFrame
+    floor: dict[str, dict[str, float]]
 
     @property
     def preset(self) -> str:
@@ -113,10 +125,11 @@ def _phases(results_dir: Path) -> list[_Phase]:
     cells = [_cell(path) for path in paths]
     _agree(results_dir, cells, "presets", lambda cell: cell.preset)
     by_name = {name: [cell for cell in cells if cell.phase.name == name] for name in NUMBERS}
-    return [_phase(results_dir, cells) for cells in by_name.values() if cells]
+    examined = {phase.phase.name: phase for phase in read(results_dir)}
+    return [_phase(results_dir, cells, examined.get(name)) for name, cells in by_name.items() if cells]
 
 
-def _phase(results_dir: Path, cells: list[_Cell]) -> _Phase:
+def _phase(results_dir: Path, cells: list[_Cell], examined: Examined | None) -> _Phase:
     """A mean over seeds of different kernels or images would mean nothing."""
     _agree(results_dir, cells, "resize kernels", lambda cell: cell.kernel)
     _agree(results_dir, cells, "data", lambda cell: cell.data)
@@ -124,7 +137,19 @@ def _phase(results_dir: Path, cells: list[_Cell]) -> _Phase:
     grid = grid.sort_values(
         ["condition", "classifier", "seed", "test_set", "evaluation"], key=_protocol_order(cells[0])
     )
-    return _Phase(cells[0].phase, cells, grid, _accuracies(grid))
+    accuracies = _accuracies(grid, half_widths(examined) if examined else {})
+    return _Phase(cells[0].phase, cells, grid, accuracies, _floor(results_dir, cells[0]))
+
+
+def _floor(results_dir: Path, cell: _Cell) -> dict[str, dict[str, float]]:
+    """Of an audit of the same images, if there is one."""
+    folder = results_dir / "audit" / cell.phase.name
+    if not (folder / "audit.json").exists():
+        return {}
+    if sorted(read_json(folder / "audit.json")["data"], key=lambda source: source["name"]) != cell.data:
+        return {}
+    floor = pd.read_csv(folder / "floor.csv")
+    return {name: (100 * rows.set_index("test_set")["accuracy"]).to_dict() for name, rows in floor.groupby("features")}
 
 
 def _agree(results_dir: Path, cells: list[_Cell], what: str, of: Callable[[_Cell], Any]) -> None:
@@ -249,8 +274,8 @@ def _counts_markdown(phase: _Phase) -> str:
 # Tables 3 and 4
 
 
-def _accuracies(grid: pd.DataFrame) -> pd.DataFrame:
-    """Means over seeds in percent, the paper's number beside them."""
+def _accuracies(grid: pd.DataFrame, widths: HalfWidths) -> pd.DataFrame:
+    """Means over seeds in percent, the paper's number beside them, and whether it lies in the interval."""
     keys = ["condition", "classifier", "evaluation", "test_set"]
     metrics = ["accuracy", "balanced_accuracy", "tpr", "tnr"]
     groups = grid.groupby(keys, sort=False)
@@ -260,7 +285,11 @@ def _accuracies(grid: pd.DataFrame) -> pd.DataFrame:
     means = (100 * means).round(4)  # hides the noise of the last binary digits
     means.insert(0, "seeds", groups["seed"].nunique())
     preset, phase = grid[["preset", "phase"]].iloc[0]
+    means.insert(2, "half_width", [widths.get((*key, seeds)) for key, seeds in means["seeds"].items()])
     means["paper"] = [_paper(preset, phase, *key[1:3]).get(key[0], {}).get(key[3]) for key in means.index]
+    distance = (means["paper"].astype(float) - means["accuracy"]).abs()
+    known = distance.notna() & means["half_width"].notna()
+    means["inside"] = (distance <= means["half_width"].astype(float)).map({True: "yes", False: "no"}).where(known)
     means[["n_real", "n_fake"]] = groups[["n_real", "n_fake"]].first()
     means["selection"] = groups["selection"].agg(lambda values: " and ".join(sorted(set(values))))
     return _marked(preset, means.reset_index())
@@ -296,15 +325,32 @@ def _block(phase: _Phase, classifier: str, evaluation: str) -> _Block:
     for test in phase.phase.tests:
         columns += [(test.title, _test_counts(phase, test.name), False)] + [("paper", "", True)] * bool(paper)
         for name, row in cells.items():
-            published = paper.get(name, {}).get(test.name)
-            row += [ours.get((name, test.name), DASH)] + [_percent(published)] * bool(paper)
-    return _Block(
-        f"{_capital(protocol.CLASSIFIERS[classifier])}, {evaluation} evaluation", columns, list(cells.values())
-    )
+            published = _published(rows, name, test.name) or _percent(paper.get(name, {}).get(test.name))
+            row += [ours.get((name, test.name), DASH)] + [published] * bool(paper)
+    title = f"{_capital(protocol.CLASSIFIERS[classifier])}, {evaluation} evaluation"
+    return _Block(title, columns, [*cells.values(), *_floor_rows(phase, bool(paper))])
+
+
+def _published(rows: pd.DataFrame, condition: str, test_set: str) -> str:
+    """The paper's number and whether it lies in our interval; nothing where there is no interval."""
+    found = rows.query("condition == @condition and test_set == @test_set")
+    if found.empty or "inside" not in found or pd.isna(found["inside"].iloc[0]):
+        return ""
+    return f"{_percent(found['paper'].iloc[0])} {'inside' if found['inside'].iloc[0] == 'yes' else 'outside'}"
+
+
+def _floor_rows(phase: _Phase, beside_paper: bool) -> Iterator[list[str]]:
+    for features, accuracies in phase.floor.items():
+        row = [f"Floor: {features.replace('_', ' + ')}"]
+        for test in phase.phase.tests:
+            row += [_percent(accuracies.get(test.name))] + [DASH] * beside_paper
+        yield row
 
 
 def _spread(row) -> str:
-    """The mean, with its range where there is more than one seed."""
+    """The mean with the half-width of its interval, or else its range where there is more than one seed."""
+    if not pd.isna(row.half_width):
+        return f"{_percent(row.accuracy)} \N{PLUS-MINUS SIGN} {row.half_width:.1f}"
     if row.seeds == 1 or pd.isna(row.accuracy):
         return _percent(row.accuracy)
     return f"{_percent(row.accuracy)} ({_percent(row.accuracy_min)}{DASH}{_percent(row.accuracy_max)})"
@@ -330,6 +376,7 @@ def _caption(phase: _Phase) -> list[str]:
         "Matched: the perturbed conditions (Perturbations, Aug. + AEC) are tested on perturbed images, "
         "as in the paper. Clean: test images untouched.",
     ]
+    lines += [INTERVALS] * bool(phase.accuracies["half_width"].notna().any()) + [FLOOR] * bool(phase.floor)
     return lines + [f"Missing test sets: {', '.join(missing)}."] * bool(missing)
 
 
@@ -365,7 +412,11 @@ def _preset_line(phase: _Phase) -> str:
 
 def _marked(preset: str, frame: pd.DataFrame) -> pd.DataFrame:
     """Of the demo, a column that says so takes the place of the paper's numbers."""
-    return frame.drop(columns="paper", errors="ignore").assign(images="procedural") if preset == "demo" else frame
+    return (
+        frame.drop(columns=["paper", "inside"], errors="ignore").assign(images="procedural")
+        if preset == "demo"
+        else frame
+    )
 
 
 def _csv(frame: pd.DataFrame) -> str:

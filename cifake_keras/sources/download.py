@@ -1,12 +1,12 @@
 """One file over HTTP: resumed where it was cut off, and there only when it is whole and right."""
 
-import hashlib
 import shutil
 import time
 from pathlib import Path
 
 import requests
 
+from cifake_keras import files
 from cifake_keras.errors import UserError
 from cifake_keras.progress import say, task
 
@@ -129,15 +129,10 @@ def _verify(url: str, part: Path, size: int | None, digest: str | None) -> None:
     came = part.stat().st_size
     if size is not None and came != size:
         wrong = f"{came:,} bytes instead of {size:,}"
-    elif digest is not None and _sha256(part) != digest:
+    elif digest is not None and files.sha256(part) != digest:
         wrong = f"with another SHA-256 than {digest}"
     else:
         return
     part.unlink()
     _tag(part).unlink(missing_ok=True)
     raise UserError(f"{url} came {wrong}, and was deleted; run the command again, or give a right one with --from.")
-
-
-def _sha256(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

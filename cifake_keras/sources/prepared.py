@@ -16,6 +16,7 @@ from pathlib import Path
 import absl.logging
 import numpy as np
 import pandas as pd
+from filelock import FileLock
 
 from cifake_keras import files
 from cifake_keras.errors import UserError
@@ -112,9 +113,10 @@ def load(data_dir: Path, dataset: str, kernel: str) -> Prepared:
     if folder is None:
         raise UserError(f"{data_dir / dataset} is not there; prepare it with: cifake-keras data prepare")
     arrays = folder / f"{IMAGE_SIZE}-{kernel}"
-    if not arrays.exists():
-        with quiet_tfds(), files.replacing(arrays) as temporary:
-            _write_arrays(folder, temporary, kernel)
+    with FileLock(arrays.with_suffix(".lock")):
+        if not arrays.exists():
+            with quiet_tfds(), files.replacing(arrays) as temporary:
+                _write_arrays(folder, temporary, kernel)
     types = dict.fromkeys(COLUMNS, str) | {"label": int}
     examples = pd.read_csv(arrays / "examples.csv", dtype=types, keep_default_na=False)
     return Prepared(Rows(arrays / "images.npy"), examples, fingerprint_of(examples))
