@@ -6,12 +6,13 @@ RESULTS ?= results
 ARCHIVES ?= archives
 PAPER ?= paper
 GRID_OPTIONS ?=
+LISTS ?=
 JOBS ?= $(shell nproc)
 
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: install demo paper tables figures test bench lint clean
+.PHONY: install demo paper paper-available tables figures report test bench lint clean
 
 install: $(INSTALLED)
 
@@ -36,7 +37,22 @@ paper: $(INSTALLED)
 	$(BIN)/cifake-keras figures --results-dir $(PAPER)/results
 	$(BIN)/cifake-keras tables --results-dir $(PAPER)/results
 
+# What results/ holds: five seeds, audited and examined; about three hours on two cores. LISTS names the folder of the
+# authors' validation lists, for those who have them.
+paper-available: EXAMINED = --seeds 5 --jobs $(JOBS) --data-dir $(PAPER)/data --results-dir $(PAPER)/results
+paper-available: AUTHORS = $(if $(LISTS),--validation-files $(LISTS))
+paper-available: $(INSTALLED)
+	bash scripts/prepare_archives.sh $(BIN)/cifake-keras $(ARCHIVES) $(PAPER)/data
+	$(BIN)/cifake-keras run-grid $(EXAMINED) $(AUTHORS) --saved-models-dir $(PAPER)/saved_models
+	$(BIN)/cifake-keras examine $(EXAMINED) $(AUTHORS)
+	for phase in phase1 phase2; do $(BIN)/cifake-keras data audit --phase $$phase $(AUTHORS) \
+		--data-dir $(PAPER)/data --results-dir $(PAPER)/results || exit; done
+	$(MAKE) report RESULTS=$(PAPER)/results
+
 tables figures: $(INSTALLED)
+	$(BIN)/cifake-keras $@ --results-dir $(RESULTS)
+
+report: tables figures
 	$(BIN)/cifake-keras $@ --results-dir $(RESULTS)
 
 test: $(INSTALLED)

@@ -325,7 +325,7 @@ def _print_states(wanted, results_dir: Path) -> None:
 @main.command()
 @_results_dir
 def tables(results_dir):
-    """Write tables 1 to 4 and grid.csv from the finished cells, and print tables 3 and 4."""
+    """Write the tables of the finished and the examined cells, and print tables 3 and 4."""
     from rich.console import Console
 
     from cifake_keras.report import tables
@@ -337,11 +337,20 @@ def tables(results_dir):
 @main.command()
 @_results_dir
 def figures(results_dir):
-    """Draw figures 1 to 4 from the finished cells."""
-    from cifake_keras.report import figures
+    """Draw figures 1 to 4 from the finished cells, and charts of the examined ones."""
+    from cifake_keras.report import charts, figures
 
-    for path in figures.write(results_dir):
+    for path in (*figures.write(results_dir), *charts.write(results_dir)):
         click.echo(path)
+
+
+@main.command()
+@_results_dir
+def report(results_dir):
+    """Write report.html, a page of all tables and figures."""
+    from cifake_keras.report import page
+
+    click.echo(page.write(results_dir))
 
 
 if __name__ == "__main__":

@@ -28,12 +28,12 @@ def tables(phases: list[Examined]) -> dict[str, pd.DataFrame]:
     """By name: a row a classifier, condition, test set and what the table is about."""
     made = {
         "metrics": _metrics,
-        "matrix": _matrix,
+        "matrix": matrix,
         "comparisons": comparisons,
         "breakdown": _breakdown,
         "controls": _controls,
-        "robustness": _robustness,
-        "reliability": _reliability,
+        "robustness": robustness,
+        "reliability": reliability,
         "dispersion": _dispersion,
     }
     return {name: _table(itertools.chain.from_iterable(map(rows, phases))) for name, rows in made.items()}
@@ -115,7 +115,7 @@ def best_threshold(labels: np.ndarray, logits: np.ndarray) -> float:
     return float(between[np.argmax(np.where(distinct, caught + spared, -1))])
 
 
-def _matrix(phase: Examined) -> Iterator[dict]:
+def matrix(phase: Examined) -> Iterator[dict]:
     """Every classifier on images that took each path, its own or another's."""
     labels = phase.images["label"].to_numpy()
     for key, named in _keys(phase):
@@ -125,7 +125,7 @@ def _matrix(phase: Examined) -> Iterator[dict]:
             yield named | {"path": path, "test_set": test} | found | {"auc": float(np.mean(auc))}
 
 
-def _reliability(phase: Examined) -> Iterator[dict]:
+def reliability(phase: Examined) -> Iterator[dict]:
     """Matched: the images by the probability stated, and how many of them are fakes."""
     labels = phase.images["label"].to_numpy()
     for (key, named), (test, here) in itertools.product(list(_keys(phase)), list(phase.tests())):
@@ -221,7 +221,7 @@ def _controls(phase: Examined) -> Iterator[dict]:
             yield named | {"control": control, "test_set": test} | found
 
 
-def _robustness(phase: Examined) -> Iterator[dict]:
+def robustness(phase: Examined) -> Iterator[dict]:
     """Clean, on altered images; level 0 is none."""
     labels = phase.images["label"].to_numpy()
     for key, named in _keys(phase):

@@ -120,10 +120,11 @@ def write(results_dir: Path) -> list[Path]:
         first = next(iter(examples))
         figures[1] = inputs_of_conditions(examples[first], first)
     folder = results_dir / "figures"
-    return [path for number in sorted(figures) for path in _save(figures[number], folder / f"figure{number}")]
+    return [path for number in sorted(figures) for path in save(figures[number], folder / f"figure{number}")]
 
 
-def _save(figure: Figure, stem: Path) -> list[Path]:
+def save(figure: Figure, stem: Path) -> list[Path]:
+    """Writes a figure as PNG and PDF; returns both."""
     # Without a date, the same results give the same file.
     formats = {".png": {"dpi": 200}, ".pdf": {"dpi": 400, "metadata": {"CreationDate": None}}}
     for suffix, options in formats.items():

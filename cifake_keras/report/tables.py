@@ -15,6 +15,7 @@ from tabulate import tabulate
 from cifake_keras import protocol
 from cifake_keras.errors import UserError
 from cifake_keras.files import read_json, write_text
+from cifake_keras.report import evidence
 from cifake_keras.report.evidence import HalfWidths, half_widths
 from cifake_keras.report.examined import Examined, read
 
@@ -99,6 +100,8 @@ def write(results_dir: Path) -> list[Path]:
             f"table{accuracies}.csv": _csv(phase.accuracies),
             f"table{accuracies}.md": _accuracies_markdown(phase),
         }
+    if examined := read(results_dir):
+        texts |= {f"{name}.csv": _csv(table) for name, table in evidence.tables(examined).items()}
     for name, text in texts.items():
         write_text(results_dir / "tables" / name, text)
     return [results_dir / "tables" / name for name in texts]
