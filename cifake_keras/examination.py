@@ -153,7 +153,7 @@ class ExaminationTask(Task):
         classifier = read_classifier(self.folder.parent, self.cell.classifier)
         autoencoder = self.phase.autoencoder if self.phase.has_autoencoder else None
         self._scores(Scorer(self.condition, classifier, autoencoder)).write(self.folder / scores.SCORES)
-        inputs = classifier_input(self.phase.explained(), self.condition, autoencoder).numpy()
+        inputs = np.asarray(classifier_input(self.phase.explained(), self.condition, autoencoder))
         text = _dispersion(classifier, inputs).to_csv(index=False, float_format="%.6g", lineterminator="\n")
         files.write_text(self.folder / scores.DISPERSION, text)
         say(f"{self.title}: {len(self.phase.paths())} paths, {len(self.phase.altered)} alterations")
