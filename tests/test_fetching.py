@@ -10,6 +10,7 @@ import re
 import tarfile
 import threading
 import time
+import tracemalloc
 import zipfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -18,7 +19,7 @@ import pytest
 from conftest import REAL_DATA, cifake_members, command, picture, write_zip
 
 from cifake_keras.errors import UserError
-from cifake_keras.sources import fetching
+from cifake_keras.sources import fetching, reading
 from cifake_keras.sources.download import Unavailable, download
 from cifake_keras.sources.multipart import fetch_images
 
@@ -235,6 +236,34 @@ def test_fewer_images_than_wanted_are_told(tmp_path, capsys):
     with serving(parts(10, 2)) as server:
         assert len(fetch_set(server, tmp_path / "set.zip", 40)) == 10
     assert "has 10 images of the 40 wanted" in capsys.readouterr().err
+
+
+class Zeros:
+    """As many bytes as they are asked for."""
+
+    def read(self, count: int) -> bytes:
+        return bytes(count)
+
+
+def test_a_member_that_expands_too_far_is_refused_without_being_held(tmp_path, capsys):
+    """An eighth of a GB of zeros, first of three, is less than a MB in the archive."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz", compresslevel=1) as archive:
+        for name, content in (("bomb", Zeros()), ("a", io.BytesIO(b"first")), ("b", io.BytesIO(b"second"))):
+            member = tarfile.TarInfo(f"set/{name}.png")
+            member.size = reading.MAX_BYTES + 1 if name == "bomb" else len(content.getvalue())
+            archive.addfile(member, content)
+    files, piece = parts(1, 1), f"{FOLDER}/set.tar.gz.0"
+    files[f"/datasets/own/set/resolve/main/{piece}"] = buffer.getvalue()
+    entry = {"path": piece, "size": len(buffer.getvalue())}
+    files[f"/api/datasets/own/set/tree/main/{FOLDER}"] = json.dumps([entry]).encode()
+    tracemalloc.start()
+    with serving(files) as server:
+        found = fetch_set(server, tmp_path / "set.zip", 2)
+    assert tracemalloc.get_traced_memory()[1] < 2**25
+    tracemalloc.stop()
+    assert found == {"set/a.png": b"first", "set/b.png": b"second"}
+    assert "refused set/bomb.png: 134,217,729 bytes are too many" in capsys.readouterr().err
 
 
 def test_truncated_archive_in_parts_is_refused(tmp_path):

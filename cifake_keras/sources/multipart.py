@@ -4,6 +4,8 @@ Parts are fetched one after another, read as one stream, and deleted once read, 
 million cost one part of the download and of the disk.
 """
 
+import gzip
+import io
 import re
 import shutil
 import tarfile
@@ -44,14 +46,21 @@ def parts_of(target: Path) -> Path:
     return target.with_name(f"{target.stem}.parts")
 
 
-class _Stream:
-    """The bytes of the parts one after another, as tarfile reads them; it takes pieces of any length."""
+class _Stream(io.RawIOBase):
+    """The bytes of the parts one after another."""
 
     def __init__(self, parts: Iterator[Path]):
         self._pieces = (piece for part in parts for piece in _pieces(part))
+        self._left = b""
 
-    def read(self, _size: int) -> bytes:
-        return next(self._pieces, b"")
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:
+        self._left = self._left or memoryview(next(self._pieces, b""))
+        taken, self._left = self._left[: len(buffer)], self._left[len(buffer) :]
+        buffer[: len(taken)] = taken
+        return len(taken)
 
 
 def _pieces(part: Path) -> Iterator[bytes]:
@@ -78,15 +87,24 @@ def _fetched(host: str, repository: str, folder: str, parts: Path) -> Iterator[P
 
 
 def _images(stream: _Stream, count: int, folder: str) -> Iterator[tuple[str, bytes]]:
-    """Yields (name, content) up to `count` times. Stops reading, and so fetching, at the last one."""
+    """Yields (name, content) up to `count` times. Stops reading, and so fetching, at the last one.
+
+    A member that expands to more than `reading` takes is told of and passed over, and never in memory.
+    """
     left = count
     try:
-        with tarfile.open(fileobj=stream, mode="r|gz") as archive:
+        # Expanded here, as tarfile's own "r|gz" expands a piece without bound.
+        expanded = gzip.GzipFile(fileobj=io.BufferedReader(stream))
+        with tarfile.open(fileobj=expanded, mode="r|") as archive:
             for member in archive:
-                if member.isfile() and reading.is_image(member.name):
+                if not member.isfile() or not reading.is_image(member.name):
+                    continue
+                if member.size > reading.MAX_BYTES:
+                    say(f"refused {member.name}: {member.size:,} bytes are too many")
+                else:
                     yield member.name, archive.extractfile(member).read()
                     left -= 1
                 if not left:
                     return
-    except (tarfile.TarError, EOFError, zlib.error) as error:
+    except (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise UserError(f"The parts of {folder} do not make an archive ({error}); give images with --from.") from error
