@@ -9,7 +9,6 @@ import hashlib
 import importlib
 import io
 import shutil
-import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +22,7 @@ from cifake_keras.errors import UserError
 from cifake_keras.progress import say, track
 from cifake_keras.protocol import CLASSES, IMAGE_SIZE
 from cifake_keras.rows import Rows, writing
-from cifake_keras.sources import BUILDERS, QUARANTINE, reading
+from cifake_keras.sources import BUILDERS, FILES, QUARANTINE, reading
 
 COLUMNS = ["split", "label", "generator", "filename", "digest"]
 
@@ -113,16 +112,16 @@ def load(data_dir: Path, dataset: str, kernel: str) -> Prepared:
     return Prepared(Rows(arrays / "images.npy"), examples, _fingerprint(examples))
 
 
-def native_sizes(data_dir: Path, dataset: str) -> pd.DataFrame:
-    """int [n]: `height` and `width` of the images of a prepared data set, in the order of `Prepared.examples`."""
-    import tensorflow_datasets as tfds
+def originals(data_dir: Path, dataset: str) -> pd.DataFrame:
+    """FILE_COLUMNS of the file of each image of a prepared data set; width and height are those of the upright image.
 
-    with _quiet_tfds():
-        builder = tfds.builder_from_directory(find(data_dir, dataset))
-        encoded = builder.as_data_source(decoders={"image": tfds.decode.SkipDecoding()})
-        # A PNG has its width and height, 4 bytes each, at byte 16.
-        sizes = [struct.unpack_from(">2I", row["image"], 16) for _, rows in sorted(encoded.items()) for row in rows]
-    return pd.DataFrame(sizes, columns=["width", "height"])
+    Raises UserError where an older version of the package prepared it.
+    """
+    folder = find(data_dir, dataset)
+    path = folder / FILES
+    if not path.exists():
+        raise UserError(f"{path} is not there, as older versions kept none; delete {folder} and prepare it anew.")
+    return pd.read_csv(path, keep_default_na=False, dtype={"quantisation": str})  # its digits are no number
 
 
 def _write_arrays(folder: Path, target: Path, kernel: str) -> None:
