@@ -17,6 +17,7 @@ import bench_pytorch
 import bench_tensorflow
 import click
 import numpy as np
+from memory import peak_memory
 from tabulate import tabulate
 
 from cifake_keras import files, protocol, rows, splits
@@ -109,9 +110,9 @@ class Machine:
 
     def peak_memory(self) -> dict[str, int]:
         return {
-            "ours, all processes": sum(process.call(bench_tensorflow.peak_memory) for process in self.ours),
-            "ours, one process": self.whole.call(bench_tensorflow.peak_memory),
-            "PyTorch": self.torch.call(bench_pytorch.peak_memory),
+            "ours, all processes": sum(process.call(peak_memory) for process in self.ours),
+            "ours, one process": self.whole.call(peak_memory),
+            "PyTorch": self.torch.call(peak_memory),
         }
 
 

@@ -6,7 +6,6 @@ bfloat16 autocast, channels_last, images perturbed by the batch. Both have their
 
 import contextlib
 import math
-import resource
 import time
 
 import numpy as np
@@ -21,11 +20,6 @@ BATCH = 128
 def start(threads: int) -> None:
     torch.set_num_threads(threads)
     torch.manual_seed(0)
-
-
-def peak_memory() -> int:
-    """Bytes."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 class Side:

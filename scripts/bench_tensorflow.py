@@ -1,6 +1,5 @@
 """Our side of scripts/bench.py: what the package does, measured from prepared uint8 images on disk."""
 
-import resource
 import time
 from pathlib import Path
 
@@ -14,11 +13,6 @@ POLICY, PRECISION = "mixed_bfloat16", "bfloat16"
 
 def start(threads: int) -> None:
     executors.import_tensorflow(threads)
-
-
-def peak_memory() -> int:
-    """Bytes."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def matrix_product(dtype: str, side: int = 2048, repeats: int = 12) -> float:

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import click
 import numpy as np
+from memory import peak_memory
 from PIL import Image
 
 from cifake_keras import files
@@ -224,12 +225,6 @@ def undamaged(content: bytes, bad: bytes) -> tuple[list[str], bool]:
         names += [member.filename] if all(content[part] == bad[part] for part in parts) else []
         entry += size
     return names, whole
-
-
-def peak_memory() -> int:
-    """Bytes. Not getrusage's ru_maxrss, which a process takes over from whoever started it."""
-    (peak,) = re.findall(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
-    return int(peak) * 1024
 
 
 @click.command()

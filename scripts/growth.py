@@ -5,7 +5,6 @@ that read, dealt and trained it. The images are random.
 """
 
 import dataclasses
-import resource
 import tempfile
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -14,6 +13,7 @@ from pathlib import Path
 import click
 import numpy as np
 import pandas as pd
+from memory import peak_memory
 
 from cifake_keras import executors, files, protocol, rows, splits
 from cifake_keras.progress import say
@@ -50,8 +50,8 @@ def trained(data_dir: Path, count: int) -> dict[str, float]:
     settings = (dataclasses.replace(protocol.FIXED["baseline"], epochs=1),)
     arguments = (protocol.CONDITIONS["baseline"], "paper", None, settings, 0, "bfloat16", f"{len(data.train):,} images")
     _, history = training.train_classifiers(data.train, data.validation, *arguments)[0]
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    return {"images_per_second": len(data.train) / history["seconds"].iloc[0], "peak_memory_bytes": peak}
+    speed = len(data.train) / history["seconds"].iloc[0]
+    return {"images_per_second": speed, "peak_memory_bytes": peak_memory()}
 
 
 @click.command()

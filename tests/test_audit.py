@@ -1,17 +1,23 @@
 """The audit finds what was planted, and nothing where there is nothing."""
 
 import hashlib
+import shutil
 import subprocess
 import sys
+import zipfile
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
+from conftest import REAL_DATA, write_zip
 from PIL import Image
 
+from cifake_keras import audit
 from cifake_keras.audit import confounds, duplicates, floor, measures
 from cifake_keras.cli import main
+from cifake_keras.sources import prepared
 from cifake_keras.splits import ImageSet
 
 
@@ -130,16 +136,43 @@ def labelled(planted, count: int = 1200) -> pd.DataFrame:
     noise = np.random.default_rng(5).integers(0, 256, (count, 32, 32, 3), np.uint8)
     labels, tests = np.arange(count) % 2, np.arange(count) % 8 > 5
     table = measured(*(planted(image) if label else image for image, label in zip(noise, labels, strict=True)))
-    return table.assign(label=labels, native_pixels=32 * 32, used_in=np.where(tests, "sdv15", "train"))
+    files = {"format": "JPEG", "subsampling": "4:2:0", "quantisation": "071f0329", "bytes": 900, "native_pixels": 1024}
+    return table.assign(label=labels, used_in=np.where(tests, "sdv15", "train"), **files)
+
+
+def rated(table: pd.DataFrame) -> pd.DataFrame:
+    return confounds.rate(table, ["sdv15"]).set_index("measure")
 
 
 def test_confounds_show_what_was_planted():
     table = labelled(pale)
-    table.loc[table["label"] == 1, "native_pixels"] = 64 * 64
-    rows = confounds.rate(table, ["sdv15"]).set_index("measure")
-    assert rows.loc["native_pixels", ["auc", "median_real", "median_fake"]].tolist() == [1, 32 * 32, 64 * 64]
+    table.loc[table["label"] == 1, ["native_pixels", "format"]] = 64 * 64, "PNG"
+    rows = rated(table)
+    assert rows.loc["native_pixels", ["auc", "typical_real", "typical_fake"]].tolist() == [1, 1024, 4096]
+    assert rows.loc["format", ["auc", "typical_real", "typical_fake"]].tolist() == [1, "JPEG", "PNG"]
+    assert rows.loc[["subsampling", "bytes"], "auc"].tolist() == [0.5, 0.5], "all are alike"
     assert rows.loc["colourfulness", "auc"] == 0, "fakes have less of it"
     assert rows.loc["high_frequencies", "auc"] == pytest.approx(0.5, abs=0.1)
+
+
+def test_a_category_tells_as_much_as_the_share_of_fakes_in_it():
+    table = labelled(unchanged)
+    odd = np.arange(len(table)) // 8 % 10 == 0
+    table.loc[odd ^ (table["label"] == 1), "subsampling"] = "4:4:4"
+    assert rated(table).loc["subsampling", "auc"] == pytest.approx(0.9, abs=0.01)
+
+
+def test_categories_are_not_told_by_heart():
+    """A category an image, and three at random."""
+    table = labelled(unchanged)
+    rng = np.random.default_rng(3)
+    table = table.assign(quantisation=table.index.map(str), subsampling=rng.choice(["a", "b", "c"], len(table)))
+    assert rated(table).loc[["quantisation", "subsampling"], "auc"].between(0.4, 0.6).all()
+
+
+def test_one_image_of_a_class_is_not_enough_to_rate_a_category():
+    rows = labelled(unchanged).groupby(["label", "used_in"]).head(1)
+    assert rated(rows).loc["format", "auc"] == 0.5
 
 
 @pytest.mark.parametrize(
@@ -174,9 +207,15 @@ def test_every_image_of_the_sources_is_read_with_its_native_size(audited):
         ("ImageNet", "REAL"): 60,
         ("SDv1.5", "FAKE"): 20,
     }
+    assert pd.read_csv(audited / "files.csv").set_index("source")["images"].to_dict() == {
+        "CIFAKE": 140,
+        "ImageNet": 60,
+        "SDv1.5": 20,
+    }
     assert sources["min_width"].tolist() == sources["max_height"].tolist() == [32, 32, 64, 96]
     auc = pd.read_csv(audited / "confounds.csv").set_index(["test_set", "measure"])["auc"]
     assert (auc["cifake", "native_pixels"], auc["sdv15", "native_pixels"]) == (0.5, 1)
+    assert (auc["cifake", "quantisation"], auc["cifake", "bytes"]) == (0.5, 0), "fakes are smoother, so smaller"
 
 
 def test_identical_files_are_told_by_official_and_composed_split(audited):
@@ -197,6 +236,7 @@ def test_report_tells_the_same_and_shows_the_pairs(audited):
     markdown, page = (audited / name for name in ("audit.md", "audit.html"))
     assert "| exact  | CIFAKE REAL   | CIFAKE REAL   |       0 |" in markdown.read_text(), "none is told as well"
     assert "| SDv1.5     | native size, pixels" in markdown.read_text()
+    assert "| JPEG chroma subsampling   | 0.500 |    4:2:0 |" in markdown.read_text()
     html = page.read_text()
     shown = np.load(audited / "examples.npz")["images"]
     assert html.count('src="data:image/png;base64,') == len(shown) >= 2
@@ -217,3 +257,29 @@ def test_missing_images_end_in_one_sentence(tmp_path):
     result = CliRunner().invoke(main, ["data", "audit", *options])
     assert result.exit_code == 2 and "cifake-keras data list" in result.output
     assert not (tmp_path / "results").exists()
+
+
+def test_data_of_an_older_version_are_to_be_prepared_anew(data_dir, tmp_path):
+    old = shutil.copytree(data_dir, tmp_path / "data")
+    (old / "cifake" / "1.0.0" / "files.csv").unlink()
+    options = ["--phase", "phase1", "--data-dir", str(old), "--results-dir", str(tmp_path / "results")]
+    result = CliRunner().invoke(main, ["data", "audit", *options])
+    assert result.exit_code == 2 and "delete" in result.output and "prepare it anew" in result.output
+    assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.skipif(not REAL_DATA, reason="CIFAKE_KERAS_REAL_DATA is not set")
+def test_identical_fakes_of_the_real_cifake_are_found(tmp_path):
+    """Among all members with equal checksums, which a photograph and a fake may have by chance, and 600 photographs."""
+    with zipfile.ZipFile(Path(REAL_DATA) / "cifake" / "archive.zip") as archive:
+        members = pd.DataFrame([(info.filename, info.CRC) for info in archive.infolist()], columns=["name", "crc"])
+        alike = members[members.duplicated("crc", keep=False) & members["name"].str.endswith(".jpg")]
+        photographs = members[members["name"].str.contains("/REAL/.*jpg")].iloc[::100]
+        write_zip(tmp_path / "a.zip", {name: archive.read(name) for name in [*alike["name"], *photographs["name"]]})
+    prepared.prepare("cifake", tmp_path / "data", origin=tmp_path / "a.zip")
+    audit.run("phase1", "available", tmp_path / "data", tmp_path / "results", frozenset())
+    tables = {name: pd.read_csv(tmp_path / f"results/audit/phase1/{name}.csv") for name in ("duplicates", "files")}
+    counts = tables["duplicates"].query("kind == 'exact' and pairs > 0").set_index(["division", "place", "other"])
+    assert counts["pairs"].loc["class"].to_dict() == {("CIFAKE FAKE", "CIFAKE FAKE"): 1336}
+    assert counts["pairs"]["official split", "CIFAKE FAKE test", "CIFAKE FAKE train"] == 378
+    assert tables["files"]["quantisation"].nunique() == 1

@@ -4,6 +4,7 @@
 
     audit.json        preset, kernel, number of images, tolerances, and the fingerprints of the data
     sources.csv       a row a source and class: images, native sizes, grey images
+    files.csv         a row a source, class, format, subsampling and JPEG tables: images, median bytes
     duplicates.csv    a row a division into places, kind and two places: pairs, groups
     pairs.csv         a row a pair: kind, distance, and of both images source, class, split, used_in, filename
     confounds.csv     a row a test set and measure: how well it tells real from fake
@@ -47,6 +48,7 @@ def run(phase: str, preset: str, data_dir: Path, results_dir: Path, validation_f
     described = _described(pairs, examples)
     tables = {
         "sources": _sources(examples),
+        "files": _files(examples),
         "duplicates": _duplicates(pairs, places),
         "pairs": described,
         "confounds": confounds.rate(examples, tests),
@@ -85,6 +87,13 @@ def _sources(examples: pd.DataFrame) -> pd.DataFrame:
         .astype(int)
         .reset_index()
     )
+
+
+def _files(examples: pd.DataFrame) -> pd.DataFrame:
+    """The most frequent of each source and class first."""
+    kinds = examples.groupby(["source", "class", *confounds.CATEGORIES], sort=False)
+    table = kinds.agg(images=("row", "size"), median_bytes=("bytes", "median")).reset_index()
+    return table.sort_values("images", ascending=False).sort_values(["source", "class"], kind="stable")
 
 
 def _ordered(pairs: pd.DataFrame, places: pd.Series) -> pd.DataFrame:

@@ -23,7 +23,7 @@ def read(data: PhaseImages, data_dir: Path) -> ImageSet:
     """Every image of the sources that `data` was composed of.
 
     The examples have, beside the columns of a split, `class` (REAL or FAKE), `used_in` (train, validation, a test
-    set's name, or unused), and the native `height`, `width` and `native_pixels`.
+    set's name, or unused), and what the files were: FILE_COLUMNS and `native_pixels`.
     """
     parts = {splits.TRAIN: data.train, splits.VALIDATION: data.validation, **data.tests}
     used_in = pd.concat([part.examples[["source", "row"]].assign(used_in=name) for name, part in parts.items()])
@@ -37,10 +37,11 @@ def _source(data_dir: Path, name: str) -> Prepared:
     """With the columns of `read`, but for where its images are used."""
     dataset = protocol.SOURCES[name].dataset
     source = prepared.load(data_dir, dataset, protocol.KERNELS[0])
-    sizes = prepared.native_sizes(data_dir, dataset)
-    named = source.examples["label"].map(dict(enumerate(CLASSES)))
-    columns = {"source": name, "row": sizes.index, "class": named, "native_pixels": sizes["height"] * sizes["width"]}
-    return replace(source, examples=source.examples.join(sizes).assign(**columns))
+    examples = source.examples.merge(prepared.originals(data_dir, dataset), how="left", on="filename")
+    named = examples["label"].map(dict(enumerate(CLASSES)))
+    pixels = examples["height"] * examples["width"]
+    columns = {"source": name, "row": examples.index, "class": named, "native_pixels": pixels}
+    return replace(source, examples=examples.assign(**columns))
 
 
 def chunks(images: ImageSet, positions: np.ndarray, title: str) -> Iterator[np.ndarray]:

@@ -16,7 +16,13 @@ from cifake_keras import protocol
 from cifake_keras.files import read_json, write_text
 from cifake_keras.report.tables import PRESETS
 
+CATEGORIES = {
+    "format": "file format",
+    "subsampling": "JPEG chroma subsampling",
+    "quantisation": "JPEG quantisation tables",
+}
 MEASURES = {
+    "bytes": "file size, bytes",
     "native_pixels": "native size, pixels",
     "colourfulness": "colourfulness",
     "grey_share": "share of grey pixels",
@@ -29,6 +35,9 @@ DIVISIONS = {
     "composed split": "By what images are used for: train, validation, a test set by its name, or nothing (unused).",
 }
 FEATURES = {"colour": "colour", "spectrum": "spectrum", "colour_spectrum": "colour and spectrum"}
+
+# So many kinds of files of a source and class are listed: those of photographs found on the Web have no end.
+_KINDS = 5
 
 
 @dataclass(frozen=True)
@@ -72,16 +81,16 @@ def write(folder: Path) -> list[Path]:
 def _notes(settings: dict) -> list[str]:
     return [
         f"Preset {settings['preset']}: {PRESETS[settings['preset']]}.",
-        f"{settings['images']:,} images read: all of the phase's sources. Native size and exact duplicates are of the "
-        f"images as they came; all else is measured at {protocol.IMAGE_SIZE} px, {settings['kernel']} kernel.",
+        f"{settings['images']:,} images read: all of the phase's sources. Files, native size and exact duplicates are "
+        f"of the images as they came; all else is measured at {protocol.IMAGE_SIZE} px, {settings['kernel']} kernel.",
         f"Near duplicates are not identical, but their perceptual hashes differ by at most {settings['max_bits']} of "
         f"64 bits, and their pixels by at most {settings['max_distance']:g} of 255 levels (root mean square).",
-        "File format, JPEG tables and file size are not audited: prepared data hold pixels alone.",
     ]
 
 
 def _sections(folder: Path, tests: dict[str, str]) -> Iterator[_Section]:
     yield _sources(_read(folder, "sources"))
+    yield _files(_read(folder, "files"))
     for division, counts in _read(folder, "duplicates").groupby("division", sort=False):
         yield _duplicates(division, counts)
     yield _confounds(_read(folder, "confounds"), tests)
@@ -89,7 +98,7 @@ def _sections(folder: Path, tests: dict[str, str]) -> Iterator[_Section]:
 
 
 def _read(folder: Path, name: str) -> pd.DataFrame:
-    return pd.read_csv(folder / f"{name}.csv", keep_default_na=False)
+    return pd.read_csv(folder / f"{name}.csv", keep_default_na=False, dtype={"quantisation": str})
 
 
 def _sources(table: pd.DataFrame) -> _Section:
@@ -110,6 +119,28 @@ def _sources(table: pd.DataFrame) -> _Section:
     return _Section("Sources", note, headings, rows, left=2)
 
 
+def _files(table: pd.DataFrame) -> _Section:
+    note = (
+        f"The {_KINDS} most frequent kinds of each source and class. JPEG's quantisation tables are told by a digest. "
+        "Subsampling is other where it is not 4:4:4, 4:2:2 or 4:2:0, as in grayscale files."
+    )
+    shown = table.rename(columns={"class": "label"}).groupby(["source", "label"]).head(_KINDS)
+    rows = [
+        [
+            row.source,
+            row.label,
+            row.format,
+            row.subsampling or "none",
+            row.quantisation or "none",
+            f"{row.images:,}",
+            f"{row.median_bytes:,.0f}",
+        ]
+        for row in shown.itertuples()
+    ]
+    headings = ["Source", "Class", "Format", "Subsampling", "Tables", "Images", "Median bytes"]
+    return _Section("Files", note, headings, rows, left=5)
+
+
 def _range(least: int, most: int) -> str:
     return f"{least}" if least == most else f"{least} to {most}"
 
@@ -128,18 +159,22 @@ def _duplicates(division: str, counts: pd.DataFrame) -> _Section:
 def _confounds(table: pd.DataFrame, tests: dict[str, str]) -> _Section:
     note = (
         "How well one measure alone tells real from fake, as an AUC: 0.5 is chance, 1 and 0 are perfect (above 0.5, "
-        "fakes have more of it). Beside it the medians of real and of fake images."
+        "fakes have more of it). Beside it the medians of real and of fake images. File format, subsampling and tables "
+        "have no order: an image's score is how often its kind is fake among other images (out of fold), and the most "
+        "frequent kind is shown."
     )
     rows = [
-        [tests[row.test_set], MEASURES[row.measure], f"{row.auc:.3f}"]
-        + [_median(value) for value in (row.median_real, row.median_fake)]
+        [tests[row.test_set], (CATEGORIES | MEASURES)[row.measure], f"{row.auc:.3f}"]
+        + [_typical(row.measure, value) for value in (row.typical_real, row.typical_fake)]
         for row in table.itertuples()
     ]
     return _Section("Confounds", note, ["Test set", "Measure", "AUC", "Real", "Fake"], rows, left=2)
 
 
-def _median(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+def _typical(measure: str, value: str) -> str:
+    if measure in CATEGORIES:
+        return value or "none"
+    return f"{float(value):,.0f}" if float(value) >= 100 else f"{float(value):.3g}"
 
 
 def _floor(table: pd.DataFrame, tests: dict[str, str]) -> _Section:

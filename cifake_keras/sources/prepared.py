@@ -8,7 +8,6 @@ import contextlib
 import importlib
 import io
 import shutil
-import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +22,7 @@ from cifake_keras.errors import UserError
 from cifake_keras.progress import say, track
 from cifake_keras.protocol import CLASSES, IMAGE_SIZE
 from cifake_keras.rows import Rows, writing
-from cifake_keras.sources import BUILDERS, QUARANTINE, reading
+from cifake_keras.sources import BUILDERS, FILES, QUARANTINE, reading
 from cifake_keras.sources.fingerprint import digest, fingerprint
 
 COLUMNS = ["split", "label", "generator", "filename", "digest"]
@@ -113,25 +112,23 @@ def load(data_dir: Path, dataset: str, kernel: str) -> Prepared:
     if folder is None:
         raise UserError(f"{data_dir / dataset} is not there; prepare it with: cifake-keras data prepare")
     arrays = folder / f"{IMAGE_SIZE}-{kernel}"
-    with FileLock(arrays.with_suffix(".lock")):
-        if not arrays.exists():
-            with quiet_tfds(), files.replacing(arrays) as temporary:
-                _write_arrays(folder, temporary, kernel)
+    if not arrays.exists():
+        _make_arrays(folder, arrays, kernel)
     types = dict.fromkeys(COLUMNS, str) | {"label": int}
     examples = pd.read_csv(arrays / "examples.csv", dtype=types, keep_default_na=False)
     return Prepared(Rows(arrays / "images.npy"), examples, fingerprint_of(examples))
 
 
-def native_sizes(data_dir: Path, dataset: str) -> pd.DataFrame:
-    """int [n]: `height` and `width` of the images of a prepared data set, in the order of `Prepared.examples`."""
-    import tensorflow_datasets as tfds
+def originals(data_dir: Path, dataset: str) -> pd.DataFrame:
+    """FILE_COLUMNS of the file of each image of a prepared data set; width and height are those of the upright image.
 
-    with quiet_tfds():
-        builder = tfds.builder_from_directory(find(data_dir, dataset))
-        encoded = builder.as_data_source(decoders={"image": tfds.decode.SkipDecoding()})
-        # A PNG has its width and height, 4 bytes each, at byte 16.
-        sizes = [struct.unpack_from(">2I", row["image"], 16) for _, rows in sorted(encoded.items()) for row in rows]
-    return pd.DataFrame(sizes, columns=["width", "height"])
+    Raises UserError where an older version of the package prepared it.
+    """
+    folder = find(data_dir, dataset)
+    path = folder / FILES
+    if not path.exists():
+        raise UserError(f"{path} is not there, as older versions kept none; delete {folder} and prepare it anew.")
+    return pd.read_csv(path, keep_default_na=False, dtype={"quantisation": str})  # its digits are no number
 
 
 def stored(folder: Path) -> dict[str, Sequence[dict]]:
@@ -145,6 +142,14 @@ def row(split: str, example: dict) -> tuple[str, int, str, str, str]:
     """What COLUMNS say of a stored example."""
     texts = (example[key].decode() for key in ("generator", "filename"))
     return split, int(example["label"]), *texts, digest(example["image"])
+
+
+def _make_arrays(folder: Path, arrays: Path, kernel: str) -> None:
+    """Processes that want the same arrays wait for the first of them."""
+    with FileLock(arrays.with_suffix(".lock")):
+        if not arrays.exists():
+            with quiet_tfds(), files.replacing(arrays) as temporary:
+                _write_arrays(folder, temporary, kernel)
 
 
 def _write_arrays(folder: Path, target: Path, kernel: str) -> None:
