@@ -116,7 +116,9 @@ def _measured(classifier: keras.Sequential, inputs: np.ndarray, name: str) -> pd
     method = saliency.METHODS[name]
     maps = method(classifier, inputs)
     columns = {measure: of(maps) for measure, of in dispersion.MEASURES.items()}
-    columns[scores.SIMILARITY] = randomization.similarity(method, classifier, inputs)
+    columns[scores.SIMILARITY] = np.full(len(inputs), np.nan)
+    checked = inputs[: protocol.SANITY_IMAGES]
+    columns[scores.SIMILARITY][: len(checked)] = randomization.similarity(method, classifier, checked)
     return pd.DataFrame({"method": name, "image": np.arange(len(inputs)), **columns})
 
 
@@ -144,6 +146,7 @@ class ExaminationTask(Task):
             "weights": files.sha256(self.folder.parent / cells.WEIGHTS),
             "alterations": {family: list(levels) for family, levels in protocol.ALTERATIONS.items()},
             "saliency_images": protocol.SALIENCY_IMAGES,
+            "sanity_images": protocol.SANITY_IMAGES,
         }
 
     def ready(self) -> bool:

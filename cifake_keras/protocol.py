@@ -258,8 +258,8 @@ ALTERATIONS = {
     "resize": (24, 16, 12, 8),
 }
 
-# So many in-sample test images have their saliency measured.
-SALIENCY_IMAGES = 500
+# So many in-sample test images have their saliency measured, the first of them also under random weights.
+SALIENCY_IMAGES, SANITY_IMAGES = 500, 100
 
 PERTURBATION = Perturbation()
 
