@@ -1,11 +1,13 @@
 """What all sources have in common as TFDS builders."""
 
 import csv
+import functools
 import io
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import tensorflow_datasets as tfds
+from etils import epath
 
 from cifake_keras.errors import UserError
 from cifake_keras.progress import track
@@ -16,17 +18,22 @@ from cifake_keras.sources import QUARANTINE, reading
 class SourceBuilder(tfds.core.GeneratorBasedBuilder):
     """A TFDS builder whose examples have `image`, `label`, `generator` and `filename`.
 
-    origin: the folder or archive to read; `manual_dir` of TFDS where None.
+    origin: the folder or archive to read; where None, it is looked for in the `manual_dir` of TFDS.
     strict: a refused image is a UserError. `refused` lists (file name, reason) of the images left out.
     """
 
     VERSION = tfds.core.Version("1.0.0")
-    DESCRIPTION = ""
     HOMEPAGE = ""
-    CITATION = ""
 
-    def __init__(self, *, origin: Path | None = None, strict: bool = False, **options):
-        super().__init__(file_format="array_record", **options)
+    def __init_subclass__(cls, **options):
+        """README.md, CITATIONS.bib and TAGS.txt, which TFDS reads, are in a folder of the data set's name."""
+        super().__init_subclass__(**options)
+        cls.pkg_dir_path = epath.resource_path("cifake_keras") / "sources" / "cards" / cls.name
+
+    def __init__(
+        self, *, origin: Path | None = None, strict: bool = False, file_format: str = "array_record", **options
+    ):
+        super().__init__(file_format=file_format, **options)
         self.origin, self.strict = origin, strict
         self.refused: list[tuple[str, str]] = []
 
@@ -40,10 +47,27 @@ class SourceBuilder(tfds.core.GeneratorBasedBuilder):
         return self.dataset_info_from_configs(
             features=tfds.features.FeaturesDict(features),
             supervised_keys=("image", "label"),
-            description=self.DESCRIPTION,
             homepage=self.HOMEPAGE,
-            citation=self.CITATION,
         )
+
+    def place(self, dl_manager: tfds.download.DownloadManager, archive: str, folder: str = "") -> Path:
+        """What to read: `origin`, or in TFDS's `manual_dir` the `archive`, or else the `folder`."""
+        if self.origin:
+            return self.origin
+        manual = Path(dl_manager.manual_dir)
+        return manual / archive if (manual / archive).exists() else manual / folder
+
+    def _as_dataset(self, split, decoders=None, **options):
+        """As TFDS has it, which knows no tf.data of array_record files."""
+        if self.info.file_format != tfds.core.FileFormat.ARRAY_RECORD:
+            return super()._as_dataset(split, decoders, **options)
+        import tensorflow as tf
+
+        records = self.as_data_source(split, deserialize_method=tfds.decode.DeserializeMethod.RAW_BYTES)
+        decode = functools.partial(self.info.features.deserialize_example, decoders=decoders)
+        dataset = tf.data.Dataset.from_generator(lambda: records, output_signature=tf.TensorSpec([], tf.string))
+        dataset = dataset.apply(tf.data.experimental.assert_cardinality(len(records)))
+        return dataset.map(decode, num_parallel_calls=tf.data.AUTOTUNE)
 
     def decoded(self, examples: Iterable[tuple], total: int) -> Iterator[tuple[str, dict]]:
         """TFDS's examples out of `total` times (file name, what `reading.read` yields, label, generator).

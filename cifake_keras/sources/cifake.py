@@ -13,15 +13,12 @@ LAYOUT = re.compile(r"(?:^|/)(train|test)/(REAL|FAKE)/[^/]+$")
 class Cifake(SourceBuilder):
     """Reads Kaggle's archive.zip, or its unpacked folder: {train,test}/{REAL,FAKE}/*.jpg."""
 
-    DESCRIPTION = "CIFAR-10 photographs and look-alikes made by Stable Diffusion 1.4. Licence: MIT."
     HOMEPAGE = "https://www.kaggle.com/datasets/birdy654/cifake-real-and-ai-generated-synthetic-images"
-    CITATION = """@article{bird2024cifake,
-  title={CIFAKE: Image Classification and Explainable Identification of AI-Generated Synthetic Images},
-  author={Bird, Jordan J. and Lotfi, Ahmad}, journal={IEEE Access}, volume={12}, pages={15642--15650}, year={2024}}"""
+    MANUAL_DOWNLOAD_INSTRUCTIONS = "Kaggle's archive.zip (see the home page), or what is in it: train and test."
     GENERATOR = "SDv1.4"
 
     def _split_generators(self, dl_manager):
-        origin = self.origin or dl_manager.manual_dir
+        origin = self.place(dl_manager, "archive.zip")
         members = {"train": [], "test": []}
         for name in reading.names(origin):
             if layout := LAYOUT.search(name):

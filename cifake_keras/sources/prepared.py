@@ -6,7 +6,6 @@ Everything lies below the data folder: `<dataset>/<version>/` as TFDS has it, an
 
 import contextlib
 import hashlib
-import importlib
 import io
 import shutil
 import struct
@@ -23,7 +22,7 @@ from cifake_keras.errors import UserError
 from cifake_keras.progress import say, track
 from cifake_keras.protocol import CLASSES, IMAGE_SIZE
 from cifake_keras.rows import Rows, writing
-from cifake_keras.sources import BUILDERS, QUARANTINE, reading
+from cifake_keras.sources import QUARANTINE, Provider, reading
 
 COLUMNS = ["split", "label", "generator", "filename", "digest"]
 
@@ -50,9 +49,8 @@ def prepare(dataset: str, data_dir: Path, **options) -> Path:
     options: the builder's own (`origin`, `strict`, `title`, `label`, `config`). Images that are refused are named in
     the folder's quarantine.csv and counted on screen; with `strict` they are a UserError.
     """
-    module, name = BUILDERS[dataset].split(":")
     with _quiet_tfds():
-        builder = getattr(importlib.import_module(module), name)(data_dir=data_dir, **options)
+        builder = Provider().get_builder_cls(dataset)(data_dir=data_dir, **options)
         folder = Path(builder.data_dir)
         told = f"{folder.parent.relative_to(data_dir)}: {{:,}} images in {folder}"
         if folder.exists():

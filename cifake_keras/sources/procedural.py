@@ -14,7 +14,6 @@ PHOTOGRAPHS = ("camera", "telephone")
 class Procedural(SourceBuilder):
     """One config a recipe; needs nothing from outside."""
 
-    DESCRIPTION = "Procedural photographs and the fingerprints of made-up generators, drawn from a seed."
     BUILDER_CONFIGS: ClassVar = [tfds.core.BuilderConfig(name=recipe) for recipe in scenes.RECIPES]
 
     def _split_generators(self, dl_manager):

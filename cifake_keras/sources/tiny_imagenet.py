@@ -15,13 +15,11 @@ class TinyImagenet(SourceBuilder):
     The official test images are left out, as nothing tells what they show.
     """
 
-    DESCRIPTION = "Photographs of 200 ImageNet classes at 64x64. Licence: ImageNet's terms of access."
     HOMEPAGE = "http://cs231n.stanford.edu/tiny-imagenet-200.zip"
-    CITATION = """@misc{le2015tiny,
-  title={Tiny ImageNet Visual Recognition Challenge}, author={Le, Ya and Yang, Xuan}, year={2015}}"""
+    MANUAL_DOWNLOAD_INSTRUCTIONS = "tiny-imagenet-200.zip (see the home page), or its folder tiny-imagenet-200."
 
     def _split_generators(self, dl_manager):
-        origin = self.origin or dl_manager.manual_dir
+        origin = self.place(dl_manager, "tiny-imagenet-200.zip")
         members = {"train": [], "val": []}
         for name in reading.names(origin):
             if layout := _LAYOUT.search(name):
