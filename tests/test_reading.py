@@ -75,6 +75,20 @@ def test_exif_rotation_is_applied():
     assert decoded.shape == (16, 8, 3) and decoded[:8].min() == 255 and decoded[8:].max() == 0
 
 
+def test_encoding_of_jpeg_is_told_and_of_others_the_format():
+    rgb = Image.fromarray(noise(1))
+    told = [reading.encoding(encoded(rgb, "JPEG", quality=75, subsampling=ratio)) for ratio in ("4:4:4", "4:2:2")]
+    told.append(reading.encoding(encoded(rgb.convert("L"), "JPEG", quality=75)))
+    assert [(kind, subsampling) for kind, subsampling, _ in told] == [
+        ("JPEG", "4:4:4"),
+        ("JPEG", "4:2:2"),
+        ("JPEG", "other"),
+    ]
+    better = reading.encoding(encoded(rgb, "JPEG", quality=90, subsampling="4:4:4"))
+    assert told[0][2] == told[1][2] != better[2] and len(better[2]) == 8
+    assert reading.encoding(GOOD) == ("PNG", "", "") and reading.encoding(encoded(rgb, "WEBP")) == ("WEBP", "", "")
+
+
 @pytest.mark.parametrize("side", [6_000, 11_000, 14_000])
 def test_pixel_bomb_is_refused(recwarn, side):
     """In our words and before it is decoded, also where Pillow has a limit of its own; it warns at 89 million."""

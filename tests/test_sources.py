@@ -69,8 +69,9 @@ def pixels(source) -> np.ndarray:
 def test_archive_and_folder_give_the_same(tmp_path, dataset):
     archive = write_zip(tmp_path / "archive.zip", LAYOUTS[dataset][1]())
     zipfile.ZipFile(archive).extractall(tmp_path / "unpacked")
-    for place in ("archive.zip", "unpacked"):
-        prepare(dataset, tmp_path / f"from-{place}", tmp_path / place)
+    folders = [prepare(dataset, tmp_path / f"from-{place}", tmp_path / place) for place in ("archive.zip", "unpacked")]
+    files_of = [list(csv.DictReader((folder / "files.csv").open(newline=""))) for folder in folders]
+    assert files_of[0] == files_of[1] == sorted(files_of[0], key=lambda file: file["filename"])
     first, second = (load(tmp_path / f"from-{place}", dataset) for place in ("archive.zip", "unpacked"))
     assert first.fingerprint == second.fingerprint
     assert np.array_equal(pixels(first), pixels(second)) and first.examples.equals(second.examples)
@@ -96,6 +97,20 @@ def test_cifake_keeps_the_official_split_and_the_class_of_each_file(data_dir):
     folders = examples["filename"].str.split("/", expand=True)
     assert (folders[0] == examples["split"]).all()
     assert (folders[1] == examples["label"].map(dict(enumerate(protocol.CLASSES)))).all()
+
+
+def test_what_each_file_was_is_kept(tmp_path):
+    """Upright, as the images are; refused files are named elsewhere."""
+    exif = Image.Exif()
+    exif[0x0112] = 6  # orientation: turn clockwise to see it upright
+    wide = encoded(Image.fromarray(noise(1)[:20]), "JPEG", exif=exif, subsampling="4:2:0")
+    members = {"b.png": wide, "text.jpg": b"This is no image.", "a, or 1.png": noise_png(2)}
+    folder = prepare_generator(tmp_path / "data", members)
+    assert (folder / "files.csv").read_text().splitlines() == [
+        "filename,format,bytes,width,height,subsampling,quantisation",
+        f'"a, or 1.png",PNG,{len(noise_png(2))},48,48,,',
+        f"b.png,JPEG,{len(wide)},20,48,4:2:0,{reading.encoding(wide)[2]}",
+    ]
 
 
 # --- What cannot be read

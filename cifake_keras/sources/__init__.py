@@ -12,6 +12,10 @@ BUILDERS = {
 # In a data set's folder: the images that were refused, and why.
 QUARANTINE = "quarantine.csv"
 
+# In a data set's folder: of each image the file that it came from, sorted by name. Pixels alone do not tell.
+FILES = "files.csv"
+FILE_COLUMNS = ("filename", "format", "bytes", "width", "height", "subsampling", "quantisation")
+
 
 class Provider:
     """The builders by name, as TFDS asks for them."""

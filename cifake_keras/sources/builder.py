@@ -12,14 +12,15 @@ from etils import epath
 from cifake_keras.errors import UserError
 from cifake_keras.progress import track
 from cifake_keras.protocol import CLASSES
-from cifake_keras.sources import QUARANTINE, reading
+from cifake_keras.sources import FILE_COLUMNS, FILES, QUARANTINE, reading
 
 
 class SourceBuilder(tfds.core.GeneratorBasedBuilder):
     """A TFDS builder whose examples have `image`, `label`, `generator` and `filename`.
 
     origin: the folder or archive to read; where None, it is looked for in the `manual_dir` of TFDS.
-    strict: a refused image is a UserError. `refused` lists (file name, reason) of the images left out.
+    strict: a refused image is a UserError. `refused` lists (file name, reason) of the images left out, `files` has by
+    file name the rest of FILE_COLUMNS of the others; both are written beside the images.
     """
 
     VERSION = tfds.core.Version("1.0.0")
@@ -36,6 +37,7 @@ class SourceBuilder(tfds.core.GeneratorBasedBuilder):
         super().__init__(file_format=file_format, **options)
         self.origin, self.strict = origin, strict
         self.refused: list[tuple[str, str]] = []
+        self.files: dict[str, tuple] = {}
 
     def _info(self) -> tfds.core.DatasetInfo:
         features = {
@@ -72,22 +74,22 @@ class SourceBuilder(tfds.core.GeneratorBasedBuilder):
     def decoded(self, examples: Iterable[tuple], total: int) -> Iterator[tuple[str, dict]]:
         """TFDS's examples out of `total` times (file name, what `reading.read` yields, label, generator).
 
-        An unreadable image is noted in `refused` and passed over. Raises UserError where none can be read, or two
-        have one name, or with `strict` at the first unreadable one.
+        What each file was is noted in `files`. An unreadable image is noted in `refused` and passed over. Raises
+        UserError where none can be read, or two have one name, or with `strict` at the first unreadable one.
         """
-        kept = set()
+        before = len(self.files)
         for filename, content, label, generator in track(examples, f"Preparing {self.info.full_name}", total):
             filename = filename.encode(errors="backslashreplace").decode()  # a file system takes any bytes
             try:
-                image = io.BytesIO(reading.encode_png(reading.decode(content)))
+                image, file = _decoded(content)
             except reading.UnreadableImage as error:
                 self._refuse(filename, str(error))
                 continue
-            if filename in kept:
+            if filename in self.files:
                 raise UserError(f"{self.origin} has two images named {filename}; name the folder that holds one set.")
-            kept.add(filename)
+            self.files[filename] = file
             yield filename, {"image": image, "label": label, "generator": generator, "filename": filename}
-        if not kept:
+        if len(self.files) == before:
             filename, reason = self.refused[-1]
             raise UserError(f"{self.origin}: none of {total:,} images can be read; {filename}, for one: {reason}.")
 
@@ -97,8 +99,20 @@ class SourceBuilder(tfds.core.GeneratorBasedBuilder):
         self.refused.append((filename, reason))
 
     def _download_and_prepare(self, *arguments, **options):
-        """Writes into a folder that TFDS renames when all is there, so that images never lack their quarantine."""
+        """Writes into a folder that TFDS renames when all is there, so that images never lack their lists."""
         super()._download_and_prepare(*arguments, **options)
+        self._write(FILES, FILE_COLUMNS, ((filename, *file) for filename, file in sorted(self.files.items())))
         if self.refused:
-            with open(self.data_path / QUARANTINE, "w", newline="", encoding="utf-8") as file:
-                csv.writer(file).writerows([("file", "reason"), *self.refused])
+            self._write(QUARANTINE, ("file", "reason"), self.refused)
+
+    def _write(self, name: str, columns: Iterable[str], rows: Iterable[tuple]) -> None:
+        with open(self.data_path / name, "w", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows([columns, *rows])
+
+
+def _decoded(content: bytes | reading.UnreadableImage) -> tuple[io.BytesIO, tuple]:
+    """The image as PNG, and its row of FILE_COLUMNS but for the name. Raises UnreadableImage."""
+    pixels = reading.decode(content)
+    kind, subsampling, quantisation = reading.encoding(content)
+    height, width, _ = pixels.shape
+    return io.BytesIO(reading.encode_png(pixels)), (kind, len(content), width, height, subsampling, quantisation)

@@ -4,6 +4,7 @@ The limits keep reading below 1 GiB of memory whatever it is given.
 """
 
 import contextlib
+import hashlib
 import io
 import stat
 import textwrap
@@ -14,13 +15,16 @@ from pathlib import Path, PureWindowsPath
 from typing import BinaryIO
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps, JpegImagePlugin, UnidentifiedImageError
 
 from cifake_keras.errors import UserError
 
 # The suffix says that a file is an image; its content says of which format, as suffixes lie.
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
 _SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp"}
+
+# As Pillow numbers it.
+_SUBSAMPLING = {0: "4:4:4", 1: "4:2:2", 2: "4:2:0"}
 
 MAX_PIXELS = 32_000_000  # decoding takes up to 24 bytes each
 MAX_BYTES = 2**27  # of an image's file, or of what a member expands to: so many pixels uncompressed
@@ -147,6 +151,27 @@ def decode(content: bytes | UnreadableImage) -> np.ndarray:
 
     content: as `read` yields it. Raises UnreadableImage with the reason.
     """
+    with _opened(content) as image:
+        ImageOps.exif_transpose(image, in_place=True)
+        return np.asarray(_rgb(image))
+
+
+def encoding(content: bytes) -> tuple[str, str, str]:
+    """How an image that can be decoded was encoded: format, and of JPEG its chroma subsampling and tables, else "".
+
+    Subsampling is 4:4:4, 4:2:2, 4:2:0 or "other" (grayscale, for one). The quantisation tables are 8 hexadecimal
+    digits of a SHA-256: equal where all tables are.
+    """
+    with _opened(content) as image:
+        if not isinstance(image, JpegImagePlugin.JpegImageFile):
+            return image.format, "", ""
+        tables = hashlib.sha256(str(sorted(image.quantization.items())).encode()).hexdigest()[:8]
+        return image.format, _SUBSAMPLING.get(JpegImagePlugin.get_sampling(image), "other"), tables
+
+
+@contextlib.contextmanager
+def _opened(content: bytes | UnreadableImage) -> Iterator[Image.Image]:
+    """Its header is read, its pixels are not yet."""
     if isinstance(content, UnreadableImage):
         raise content
     if not content:
@@ -156,8 +181,7 @@ def decode(content: bytes | UnreadableImage) -> np.ndarray:
         with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(content), formats=FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise UnreadableImage(f"{image.width} x {image.height} pixels are too many")
-            ImageOps.exif_transpose(image, in_place=True)
-            return np.asarray(_rgb(image))
+            yield image
     except UnidentifiedImageError:
         raise UnreadableImage("not an image (JPEG, PNG, WebP, GIF or BMP), or damaged at its beginning") from None
     except Exception as error:  # Pillow meets damage with errors of any kind, struct.error among them
