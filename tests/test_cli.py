@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from conftest import cifake_members, command, picture, write_zip
+from conftest import cifake_members, command, files_below, picture, write_zip
 from PIL import Image
 from test_tables import write_cell
 
@@ -31,10 +31,6 @@ def one_sentence(status: int, output: str) -> str:
     assert status == 2, output
     assert output.count("Error: ") == 1 and "Traceback" not in output
     return output.partition("Error: ")[2].strip()
-
-
-def files_below(folder: Path) -> list[Path]:
-    return [path for path in folder.rglob("*") if path.is_file()]
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from cifake_keras.errors import UserError
 from cifake_keras.protocol import CLASSES
 from cifake_keras.sources import reading
 from cifake_keras.sources.builder import SourceBuilder
+from cifake_keras.sources.examples import Entry
 
 LAYOUT = re.compile(r"(?:^|/)(train|test)/(REAL|FAKE)/[^/]+$")
 
@@ -17,7 +18,7 @@ class Cifake(SourceBuilder):
     MANUAL_DOWNLOAD_INSTRUCTIONS = "Kaggle's archive.zip (see the home page), or what is in it: train and test."
     GENERATOR = "SDv1.4"
 
-    def _split_generators(self, dl_manager):
+    def entries(self, dl_manager):
         origin = self.place(dl_manager, "archive.zip")
         members = {"train": [], "test": []}
         for name in reading.names(origin):
@@ -26,16 +27,12 @@ class Cifake(SourceBuilder):
         missing = [f"{split}/{c}" for split in members for c in CLASSES if not _has(members[split], split, c)]
         if missing:
             raise UserError(f"{origin} is not CIFAKE as Kaggle has it: no images in {', '.join(missing)}.")
-        return {split: self._generate_examples(origin, names) for split, names in members.items()}
+        return {split: list(map(self._entry, names)) for split, names in members.items()}
 
-    def _generate_examples(self, origin, members):
-        return self.decoded(self._labelled(origin, members), len(members))
-
-    def _labelled(self, origin, members):
-        for name, content in reading.read(origin, members):
-            split, label = LAYOUT.search(name).groups()
-            filename = f"{split}/{label}/{name.rpartition('/')[2]}"
-            yield filename, content, label, self.GENERATOR if label == "FAKE" else ""
+    def _entry(self, name):
+        split, label = LAYOUT.search(name).groups()
+        filename = f"{split}/{label}/{name.rpartition('/')[2]}"
+        return Entry(name, filename, label, self.GENERATOR if label == "FAKE" else "")
 
 
 def _has(members: list[str], split: str, label: str) -> bool:

@@ -10,6 +10,7 @@ from cifake_keras.errors import UserError
 from cifake_keras.protocol import SOURCES
 from cifake_keras.sources import reading
 from cifake_keras.sources.builder import SourceBuilder
+from cifake_keras.sources.examples import Entry
 
 
 def slug(title: str) -> str:
@@ -49,19 +50,14 @@ class ImageFolder(SourceBuilder):
     def __init__(self, *, title: str | None = None, label: str = "FAKE", config=None, **options):
         super().__init__(config=_config(title, label) if title else config, **options)
 
-    def _split_generators(self, dl_manager):
-        config = self.builder_config.name
-        origin = self.place(dl_manager, f"{config}.zip", config)
+    def entries(self, dl_manager):
+        name, label = self.builder_config.name, self.builder_config.label
+        origin = self.place(dl_manager, f"{name}.zip", name)
         members = reading.names(origin)
         if not members:
             raise UserError(f"{origin} holds no images (JPEG, PNG, WebP, GIF or BMP).")
-        return {"train": self._generate_examples(origin, members)}
-
-    def _generate_examples(self, origin, members):
-        label = self.builder_config.label
         generator = self.builder_config.title if label == "FAKE" else ""
-        examples = ((name, content, label, generator) for name, content in reading.read(origin, members))
-        return self.decoded(examples, len(members))
+        return {"train": [Entry(member, member, label, generator) for member in members]}
 
 
 def _config(title: str, label: str) -> OneClass:

@@ -5,6 +5,7 @@ import re
 from cifake_keras.errors import UserError
 from cifake_keras.sources import reading
 from cifake_keras.sources.builder import SourceBuilder
+from cifake_keras.sources.examples import Entry
 
 _LAYOUT = re.compile(r"(?:^|/)((train/n\d+|val)/images/[^/]+)$")
 
@@ -18,17 +19,12 @@ class TinyImagenet(SourceBuilder):
     HOMEPAGE = "http://cs231n.stanford.edu/tiny-imagenet-200.zip"
     MANUAL_DOWNLOAD_INSTRUCTIONS = "tiny-imagenet-200.zip (see the home page), or its folder tiny-imagenet-200."
 
-    def _split_generators(self, dl_manager):
+    def entries(self, dl_manager):
         origin = self.place(dl_manager, "tiny-imagenet-200.zip")
-        members = {"train": [], "val": []}
+        entries = {"train": [], "val": []}
         for name in reading.names(origin):
             if layout := _LAYOUT.search(name):
-                members[layout[2].partition("/")[0]].append(name)
-        if not all(members.values()):
+                entries[layout[2].partition("/")[0]].append(Entry(name, layout[1], "REAL", ""))
+        if not all(entries.values()):
             raise UserError(f"{origin} is not tiny-imagenet-200: it lacks train/<class>/images or val/images.")
-        return {split: self._generate_examples(origin, names) for split, names in members.items()}
-
-    def _generate_examples(self, origin, members):
-        photographs = reading.read(origin, members)
-        examples = ((_LAYOUT.search(name)[1], content, "REAL", "") for name, content in photographs)
-        return self.decoded(examples, len(members))
+        return entries
