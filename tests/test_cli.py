@@ -1,5 +1,6 @@
 """Commands as people type them: bad input ends in one sentence and exit status 2, and light commands stay light."""
 
+import importlib.util
 import json
 import os
 import shutil
@@ -66,6 +67,12 @@ def test_sources_that_cannot_be_prepared(origin, tmp_path, monkeypatch, argument
     monkeypatch.chdir(origin)
     assert told in refused("data", "prepare", *arguments, "--data-dir", tmp_path / "data")
     assert files_below(tmp_path / "data") == []
+
+
+@pytest.mark.skipif(importlib.util.find_spec("apache_beam") is not None, reason="Apache Beam is installed")
+def test_beam_is_asked_for_and_not_there(origin, tmp_path):
+    told = refused("data", "prepare", "cifake", "--from", origin / "cifake.zip", "--beam", "x", "--data-dir", tmp_path)
+    assert "pip install 'cifake-keras[beam]'" in told
 
 
 @pytest.mark.parametrize(
