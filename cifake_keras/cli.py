@@ -124,16 +124,17 @@ def data():
 @click.option("--generator", help="image_folder: the generator's name, for instance SDv1.5.")
 @click.option("--photographs", help="image_folder: a name for real images.")
 @click.option("--strict", is_flag=True, help="Stop at the first image that is refused, and prepare nothing.")
+@click.option("--beam", help="Prepare on Apache Beam with these pipeline options, for instance runner=FlinkRunner.")
 @_data_dir
-def prepare(source, origin, mirror, generator, photographs, strict, data_dir):
+def prepare(source, origin, mirror, generator, photographs, strict, beam, data_dir):
     """Decode the images of SOURCE once and keep them as a TFDS data set below the data folder."""
     from cifake_keras.sources import prepared
 
     if source != "image_folder" and (generator or photographs):
         raise click.UsageError("--generator and --photographs go with image_folder alone.")
     if source == "procedural":
-        if origin:
-            raise click.UsageError("procedural images are made, not read: leave --from out.")
+        if origin or beam:
+            raise click.UsageError("procedural images are made, not read: leave --from and --beam out.")
         for recipe in protocol.SOURCES.values():
             if recipe.dataset.startswith("procedural/"):
                 prepared.prepare(source, data_dir, config=recipe.name)
@@ -141,7 +142,7 @@ def prepare(source, origin, mirror, generator, photographs, strict, data_dir):
     if photographs and not origin:
         raise click.UsageError("photographs of your own are not fetched: give their folder or zip archive with --from.")
     options = _one_class(generator, photographs) if source == "image_folder" else {}
-    options["strict"] = strict
+    options |= {"strict": strict, "beam": beam}
     if origin:
         prepared.prepare(source, data_dir, origin=origin, **options)
     else:

@@ -48,6 +48,11 @@ def write_zip(path: Path, members: dict[str, bytes]) -> Path:
     return path
 
 
+def files_below(folder: Path) -> list[Path]:
+    """Without the name of the default config, which TFDS notes for whatever has configs."""
+    return [path for path in folder.rglob("*") if path.is_file() and ".config" not in path.parts]
+
+
 def cifake_members(train: int = 100, test: int = 40) -> dict[str, bytes]:
     """Kaggle's layout; counts are per class. The first two fakes of each split are one image."""
     members = {}

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import REAL_DATA, cifake_members, encoded, noise, noise_png, picture, write_zip
+from conftest import REAL_DATA, cifake_members, encoded, files_below, noise, noise_png, picture, write_zip
 from PIL import Image
 
 from cifake_keras import files, protocol
@@ -150,7 +150,7 @@ def test_strict_refuses_what_others_leave_out(tmp_path):
     strict = {"origin": archive, "title": "SDv1.5", "strict": True}
     with pytest.raises(UserError, match=r"a\.zip: sd/\.\./bad\.png: its path leads out of the archive; without"):
         prepared.prepare("image_folder", data_dir, **strict)
-    assert not [path for path in data_dir.rglob("*") if path.is_file()]
+    assert not files_below(data_dir)
     prepare("image_folder/sdv15", data_dir, archive)
     with pytest.raises(UserError, match=r"lacks the images that its quarantine\.csv names; leave --strict out"):
         prepared.prepare("image_folder", data_dir, **strict)
@@ -268,7 +268,7 @@ def cut_off(data_dir: Path, archive: Path, how: signal.Signals) -> subprocess.Co
 def test_interrupting_leaves_nothing_and_says_one_sentence(tmp_path):
     done = cut_off(tmp_path / "data", slow_archive(tmp_path / "a.zip"), signal.SIGINT)
     assert done.returncode == 130 and len(done.stdout.splitlines()) == 1 and "Interrupted" in done.stdout
-    assert not [path for path in (tmp_path / "data").rglob("*") if path.is_file()]
+    assert not files_below(tmp_path / "data")
 
 
 def test_killed_run_is_not_taken_for_a_finished_one(tmp_path):

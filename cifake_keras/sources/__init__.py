@@ -1,5 +1,7 @@
 """Where images come from: a TFDS builder a source. Names only; the builders are imported when one is used."""
 
+import importlib
+
 BUILDERS = {
     "cifake": "cifake_keras.sources.cifake:Cifake",
     "tiny_imagenet": "cifake_keras.sources.tiny_imagenet:TinyImagenet",
@@ -13,3 +15,14 @@ QUARANTINE = "quarantine.csv"
 # In a data set's folder: of each image the file that it came from, sorted by name. Pixels alone do not tell.
 FILES = "files.csv"
 FILE_COLUMNS = ("filename", "format", "bytes", "width", "height", "subsampling", "quantisation")
+
+
+class Provider:
+    """The builders by name, as TFDS asks for them."""
+
+    def has_dataset(self, name: str) -> bool:
+        return name in BUILDERS
+
+    def get_builder_cls(self, name: str) -> type:
+        module, builder = BUILDERS[name].split(":")
+        return getattr(importlib.import_module(module), builder)

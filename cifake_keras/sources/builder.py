@@ -1,37 +1,46 @@
 """What all sources have in common as TFDS builders."""
 
 import csv
-import io
+import functools
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-import numpy as np
 import tensorflow_datasets as tfds
+from etils import epath
+from tensorflow_datasets.core.writer import ExampleWriter
+from tensorflow_datasets.proto import tf_example_pb2
 
 from cifake_keras import files
 from cifake_keras.errors import UserError
 from cifake_keras.progress import track
 from cifake_keras.protocol import CLASSES
-from cifake_keras.sources import FILE_COLUMNS, FILES, QUARANTINE, reading
-from cifake_keras.sources.fingerprint import RECORD, digest, record
+from cifake_keras.sources import FILE_COLUMNS, FILES, QUARANTINE, examples
+from cifake_keras.sources.examples import Entry, Outcome
+from cifake_keras.sources.fingerprint import RECORD, record
 
 
 class SourceBuilder(tfds.core.GeneratorBasedBuilder):
     """A TFDS builder whose examples have `image`, `label`, `generator` and `filename`.
 
-    origin: the folder or archive to read; `manual_dir` of TFDS where None.
+    origin: the folder or archive to read; where None, it is looked for in the `manual_dir` of TFDS.
     strict: a refused image is a UserError. `refused` lists (file name, reason) of the images left out, `files` has by
-    file name the rest of FILE_COLUMNS of the others; both are written beside the images.
+    file name the rest of FILE_COLUMNS of the others; both are written beside the images. Where a DownloadConfig has
+    options or a runner of Apache Beam, its workers read and write.
     """
 
     VERSION = tfds.core.Version("1.0.0")
-    DESCRIPTION = ""
     HOMEPAGE = ""
-    CITATION = ""
 
-    def __init__(self, *, origin: Path | None = None, strict: bool = False, **options):
-        super().__init__(file_format="array_record", **options)
-        self.origin, self.strict = origin, strict
+    def __init_subclass__(cls, **options):
+        """README.md, CITATIONS.bib and TAGS.txt, which TFDS reads, are in a folder of the data set's name."""
+        super().__init_subclass__(**options)
+        cls.pkg_dir_path = epath.resource_path("cifake_keras") / "sources" / "cards" / cls.name
+
+    def __init__(
+        self, *, origin: Path | None = None, strict: bool = False, file_format: str = "array_record", **options
+    ):
+        super().__init__(file_format=file_format, **options)
+        self.origin, self.strict, self.on_beam = origin, strict, False
         self.refused: list[tuple[str, str]] = []
         self.files: dict[str, tuple] = {}
         self._kept: list[tuple[str, str, str, str]] = []  # as `fingerprint` takes them
@@ -46,55 +55,106 @@ class SourceBuilder(tfds.core.GeneratorBasedBuilder):
         return self.dataset_info_from_configs(
             features=tfds.features.FeaturesDict(features),
             supervised_keys=("image", "label"),
-            description=self.DESCRIPTION,
             homepage=self.HOMEPAGE,
-            citation=self.CITATION,
         )
 
-    def decoded(self, split: str, examples: Iterable[tuple], total: int) -> Iterator[tuple[str, dict]]:
-        """TFDS's examples out of `total` times (file name, what `reading.read` yields, label, generator).
+    def place(self, dl_manager: tfds.download.DownloadManager, archive: str, folder: str = "") -> Path:
+        """`origin`; where None from now on what is in TFDS's `manual_dir`: the `archive`, or else the `folder`."""
+        if self.origin is None:
+            manual = Path(dl_manager.manual_dir)
+            self.origin = manual / archive if (manual / archive).exists() else manual / folder
+        return self.origin
 
-        What each file was is noted in `files`. An unreadable image is noted in `refused` and passed over. Raises
-        UserError where none can be read, or two have one name, or with `strict` at the first unreadable one.
+    def entries(self, dl_manager: tfds.download.DownloadManager) -> dict[str, list[Entry]]:
+        """What `origin` holds, by split. Raises UserError where it is not what it should be."""
+        raise NotImplementedError
+
+    def _split_generators(self, dl_manager):
+        return {split: self._generate_examples(split, entries) for split, entries in self.entries(dl_manager).items()}
+
+    def _generate_examples(self, split, entries):
+        if self.on_beam:
+            from cifake_keras.sources import distributed
+
+            return distributed.prepared(self.origin, entries, self.data_path / f"{split}{distributed.FILES}")
+        return self.kept(examples.read(self.origin, entries), len(entries))
+
+    def _example_writer(self):
+        return _CanonicalWriter(self.info.file_format)
+
+    def _as_dataset(self, split, decoders=None, **options):
+        """As TFDS has it, which knows no tf.data of array_record files."""
+        if self.info.file_format != tfds.core.FileFormat.ARRAY_RECORD:
+            return super()._as_dataset(split, decoders, **options)
+        import tensorflow as tf
+
+        records = self.as_data_source(split, deserialize_method=tfds.decode.DeserializeMethod.RAW_BYTES)
+        decode = functools.partial(self.info.features.deserialize_example, decoders=decoders)
+        dataset = tf.data.Dataset.from_generator(lambda: records, output_signature=tf.TensorSpec([], tf.string))
+        dataset = dataset.apply(tf.data.experimental.assert_cardinality(len(records)))
+        return dataset.map(decode, num_parallel_calls=tf.data.AUTOTUNE)
+
+    def kept(self, outcomes: Iterable[Outcome], total: int) -> Iterator[tuple[str, dict]]:
+        """Of `total` outcomes the examples, with their names as TFDS's keys.
+
+        Raises UserError where there is none, or two have one name, or with `strict` at the first refused one.
         """
         before = len(self.files)
-        for filename, content, label, generator in track(examples, f"Preparing {self.info.full_name}", total):
-            filename = filename.encode(errors="backslashreplace").decode()  # a file system takes any bytes
-            try:
-                pixels = reading.decode(content)
-            except reading.UnreadableImage as error:
-                self._refuse(filename, str(error))
-                continue
-            if filename in self.files:
-                raise UserError(f"{self.origin} has two images named {filename}; name the folder that holds one set.")
-            self.files[filename] = _file(content, pixels)
-            self._kept.append((split, label, generator, digest(pixels)))
-            image = io.BytesIO(reading.encode_png(pixels))
-            yield filename, {"image": image, "label": label, "generator": generator, "filename": filename}
+        for filename, example, told in track(outcomes, f"Preparing {self.info.full_name}", total):
+            self._note(filename, told)
+            if example:
+                yield filename, example
         if len(self.files) == before:
             filename, reason = self.refused[-1]
             raise UserError(f"{self.origin}: none of {total:,} images can be read; {filename}, for one: {reason}.")
 
-    def _refuse(self, filename: str, reason: str) -> None:
-        if self.strict:
-            raise UserError(f"{self.origin}: {filename}: {reason}; without --strict it is left out and named.")
-        self.refused.append((filename, reason))
+    def _note(self, filename: str, told: tuple) -> None:
+        if len(told) > 1:
+            if filename in self.files:
+                raise UserError(f"{self.origin} has two images named {filename}; name the folder that holds one set.")
+            self._kept.append(told[:4])
+            self.files[filename] = told[4:]
+        elif self.strict:
+            raise UserError(f"{self.origin}: {filename}: {told[0]}; without --strict it is left out and named.")
+        else:
+            self.refused.append((filename, *told))
 
-    def _download_and_prepare(self, *arguments, **options):
+    def _download_and_prepare(self, dl_manager, download_config):
         """Writes into a folder that TFDS renames when all is there, so that images never lack their lists."""
-        super()._download_and_prepare(*arguments, **options)
+        self.on_beam = bool(download_config.beam_options or download_config.beam_runner)
+        if self.on_beam:
+            self._prepare_on_beam(dl_manager, download_config)
+        else:
+            super()._download_and_prepare(dl_manager, download_config)
         files.write_json(self.data_path / RECORD, record(self._kept))
         self._write(FILES, FILE_COLUMNS, ((filename, *file) for filename, file in sorted(self.files.items())))
         if self.refused:
-            self._write(QUARANTINE, ("file", "reason"), self.refused)
+            self._write(QUARANTINE, ("file", "reason"), sorted(self.refused))
+
+    def _prepare_on_beam(self, dl_manager, download_config):
+        from cifake_keras.sources import distributed
+
+        download_config.ignore_duplicates = True  # Beam's own error would not name them
+        try:
+            super()._download_and_prepare(dl_manager, download_config)
+        except Exception as error:  # the runner's own, with the worker's message
+            if "total number of generated examples is 0" in str(error):
+                raise UserError(f"{self.origin}: none of the images of one split can be read.") from error
+            raise
+        for filename, *told in distributed.told(self.data_path):
+            self._note(filename, tuple(told))
 
     def _write(self, name: str, columns: Iterable[str], rows: Iterable[tuple]) -> None:
         with open(self.data_path / name, "w", newline="", encoding="utf-8") as file:
             csv.writer(file).writerows([columns, *rows])
 
 
-def _file(content: bytes, pixels: np.ndarray) -> tuple:
-    """Its row of FILE_COLUMNS but for the name."""
-    kind, subsampling, quantisation = reading.encoding(content)
-    height, width, _ = pixels.shape
-    return kind, len(content), width, height, subsampling, quantisation
+class _CanonicalWriter(ExampleWriter):
+    """Without it, the order of the features within an example, and so the file, changes from process to process."""
+
+    def write(self, path, examples):
+        return super().write(path, ((key, _canonical(example)) for key, example in examples))
+
+
+def _canonical(example: bytes) -> bytes:
+    return tf_example_pb2.Example.FromString(example).SerializeToString(deterministic=True)

@@ -3,9 +3,10 @@
 import re
 
 from cifake_keras.errors import UserError
-from cifake_keras.protocol import CLASSES, SOURCES
+from cifake_keras.protocol import CLASSES
 from cifake_keras.sources import reading
 from cifake_keras.sources.builder import SourceBuilder
+from cifake_keras.sources.examples import Entry
 
 LAYOUT = re.compile(r"(?:^|/)(train|test)/(REAL|FAKE)/[^/]+$")
 
@@ -13,15 +14,12 @@ LAYOUT = re.compile(r"(?:^|/)(train|test)/(REAL|FAKE)/[^/]+$")
 class Cifake(SourceBuilder):
     """Reads Kaggle's archive.zip, or its unpacked folder: {train,test}/{REAL,FAKE}/*.jpg."""
 
-    DESCRIPTION = f"CIFAR-10 photographs and look-alikes made by SDv1.4. Licence: {SOURCES['CIFAKE'].licence}."
     HOMEPAGE = "https://www.kaggle.com/datasets/birdy654/cifake-real-and-ai-generated-synthetic-images"
-    CITATION = """@article{bird2024cifake,
-  title={CIFAKE: Image Classification and Explainable Identification of AI-Generated Synthetic Images},
-  author={Bird, Jordan J. and Lotfi, Ahmad}, journal={IEEE Access}, volume={12}, pages={15642--15650}, year={2024}}"""
+    MANUAL_DOWNLOAD_INSTRUCTIONS = "Kaggle's archive.zip (see the home page), or what is in it: train and test."
     GENERATOR = "SDv1.4"
 
-    def _split_generators(self, dl_manager):
-        origin = self.origin or dl_manager.manual_dir
+    def entries(self, dl_manager):
+        origin = self.place(dl_manager, "archive.zip")
         members = {"train": [], "test": []}
         for name in reading.names(origin):
             if layout := LAYOUT.search(name):
@@ -29,16 +27,12 @@ class Cifake(SourceBuilder):
         missing = [f"{split}/{c}" for split in members for c in CLASSES if not _has(members[split], split, c)]
         if missing:
             raise UserError(f"{origin} is not CIFAKE as Kaggle has it: no images in {', '.join(missing)}.")
-        return {split: self._generate_examples(split, origin, names) for split, names in members.items()}
+        return {split: list(map(self._entry, names)) for split, names in members.items()}
 
-    def _generate_examples(self, split, origin, members):
-        return self.decoded(split, self._labelled(origin, members), len(members))
-
-    def _labelled(self, origin, members):
-        for name, content in reading.read(origin, members):
-            split, label = LAYOUT.search(name).groups()
-            filename = f"{split}/{label}/{name.rpartition('/')[2]}"
-            yield filename, content, label, self.GENERATOR if label == "FAKE" else ""
+    def _entry(self, name):
+        split, label = LAYOUT.search(name).groups()
+        filename = f"{split}/{label}/{name.rpartition('/')[2]}"
+        return Entry(name, split, filename, label, self.GENERATOR if label == "FAKE" else "")
 
 
 def _has(members: list[str], split: str, label: str) -> bool:

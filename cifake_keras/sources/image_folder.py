@@ -1,42 +1,69 @@
 """Any folder or zip archive of images of one class: how a new generator, or new photographs, are added."""
 
+import dataclasses
 import re
+from typing import ClassVar
 
 import tensorflow_datasets as tfds
 
 from cifake_keras.errors import UserError
+from cifake_keras.protocol import SOURCES
 from cifake_keras.sources import reading
 from cifake_keras.sources.builder import SourceBuilder
-
-
-class ImageFolder(SourceBuilder):
-    """One class of images: those of a generator (FAKE), or photographs (REAL).
-
-    title: the generator's name, for instance "SDv1.5", or a name for the photographs. label: REAL or FAKE.
-    The data set's name is `image_folder/<slug of the title>`.
-    """
-
-    DESCRIPTION = "Images of one class out of a folder or archive."
-
-    def __init__(self, *, title: str, label: str = "FAKE", **options):
-        if not slug(title):
-            raise UserError(f"{title!r} has no letter a-z or digit, which its folder is named by; give another name.")
-        self.title, self.label = title, label
-        super().__init__(config=tfds.core.BuilderConfig(name=slug(title), description=title), **options)
-
-    def _split_generators(self, dl_manager):
-        origin = self.origin or dl_manager.manual_dir
-        members = reading.names(origin)
-        if not members:
-            raise UserError(f"{origin} holds no images (JPEG, PNG, WebP, GIF or BMP).")
-        return {"train": self._generate_examples(origin, members)}
-
-    def _generate_examples(self, origin, members):
-        generator = self.title if self.label == "FAKE" else ""
-        examples = ((name, content, self.label, generator) for name, content in reading.read(origin, members))
-        return self.decoded("train", examples, len(members))
+from cifake_keras.sources.examples import Entry
 
 
 def slug(title: str) -> str:
     """The name of a generator as part of a path: "SDv1.5" gives "sdv15"."""
     return re.sub(r"[^a-z0-9]+", "", title.lower())
+
+
+@dataclasses.dataclass(eq=False)
+class OneClass(tfds.core.BuilderConfig):
+    """title: the generator's name, for instance "SDv1.5", or a name for the photographs. label: REAL or FAKE.
+
+    The config's name is the title's slug.
+    """
+
+    name: str = ""
+    title: str = ""
+    label: str = "FAKE"
+
+    def __post_init__(self):
+        self.name, self.description = slug(self.title), self.title
+        if not self.name:
+            told = f"{self.title!r} has no letter a-z or digit, which its folder is named by"
+            raise UserError(f"{told}; give another name.")
+
+
+class ImageFolder(SourceBuilder):
+    """One class of images: those of a generator (FAKE), or photographs (REAL).
+
+    The study's generators are configs by name; `title` and `label` make another one.
+    """
+
+    BUILDER_CONFIGS: ClassVar = [
+        OneClass(title=source.name) for source in SOURCES.values() if source.dataset.startswith("image_folder/")
+    ]
+    MANUAL_DOWNLOAD_INSTRUCTIONS = "<config>.zip, or a folder <config>."
+
+    def __init__(self, *, title: str | None = None, label: str = "FAKE", config=None, **options):
+        super().__init__(config=_config(title, label) if title else config, **options)
+
+    def entries(self, dl_manager):
+        name, label = self.builder_config.name, self.builder_config.label
+        origin = self.place(dl_manager, f"{name}.zip", name)
+        members = reading.names(origin)
+        if not members:
+            raise UserError(f"{origin} holds no images (JPEG, PNG, WebP, GIF or BMP).")
+        generator = self.builder_config.title if label == "FAKE" else ""
+        return {"train": [Entry(member, "train", member, label, generator) for member in members]}
+
+
+def _config(title: str, label: str) -> OneClass:
+    """The study's own where it has one of that name: TFDS knows no second."""
+    config = OneClass(title=title, label=label)
+    known = ImageFolder.builder_configs.get(config.name, config)
+    if known.label != label:
+        raise UserError(f"{known.title} is a generator of the study; give the photographs another name.")
+    return known

@@ -5,7 +5,6 @@ Everything lies below the data folder: `<dataset>/<version>/` as TFDS has it, an
 """
 
 import contextlib
-import importlib
 import io
 import shutil
 from collections.abc import Iterator, Sequence
@@ -22,7 +21,7 @@ from cifake_keras.errors import UserError
 from cifake_keras.progress import say, track
 from cifake_keras.protocol import CLASSES, IMAGE_SIZE
 from cifake_keras.rows import Rows, writing
-from cifake_keras.sources import BUILDERS, FILES, QUARANTINE, reading
+from cifake_keras.sources import FILES, QUARANTINE, Provider, reading
 from cifake_keras.sources.fingerprint import digest, fingerprint
 
 COLUMNS = ["split", "label", "generator", "filename", "digest"]
@@ -44,15 +43,15 @@ class Prepared:
     fingerprint: str
 
 
-def prepare(dataset: str, data_dir: Path, **options) -> Path:
+def prepare(dataset: str, data_dir: Path, beam: str | None = None, **options) -> Path:
     """Writes a source below `data_dir`, unless it is there. Returns the data set's folder.
 
+    beam: pipeline options of Apache Beam, without dashes and with commas between them, which then does the work.
     options: the builder's own (`origin`, `strict`, `title`, `label`, `config`). Images that are refused are named in
     the folder's quarantine.csv and counted on screen; with `strict` they are a UserError.
     """
-    module, name = BUILDERS[dataset].split(":")
     with quiet_tfds():
-        builder = getattr(importlib.import_module(module), name)(data_dir=data_dir, **options)
+        builder = Provider().get_builder_cls(dataset)(data_dir=data_dir, **options)
         folder = Path(builder.data_dir)
         told = f"{folder.parent.relative_to(data_dir)}: {{:,}} images in {folder}"
         if folder.exists():
@@ -62,12 +61,25 @@ def prepare(dataset: str, data_dir: Path, **options) -> Path:
             return folder
         for left in folder.parent.glob(f"incomplete.*_{folder.name}"):  # by a run that was killed
             shutil.rmtree(left)
-        builder.download_and_prepare()
+        builder.download_and_prepare(download_config=_download_config(beam))
     for filename, reason in builder.refused[:5]:
         say(f"refused {filename}: {reason}")
     named = f", all named in {folder / QUARANTINE}" if builder.refused else ""
     say(f"{told.format(count(folder))}, {len(builder.refused):,} refused{named}")
     return folder
+
+
+def _download_config(beam: str | None):
+    import tensorflow_datasets as tfds
+
+    if beam is None:
+        return tfds.download.DownloadConfig()
+    try:
+        from apache_beam.options.pipeline_options import PipelineOptions
+    except ImportError:
+        raise UserError("Apache Beam is not installed; install it with: pip install 'cifake-keras[beam]'") from None
+    options = PipelineOptions(flags=[f"--{option}" for option in beam.split(",")])
+    return tfds.download.DownloadConfig(beam_options=options)
 
 
 @contextlib.contextmanager

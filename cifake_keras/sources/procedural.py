@@ -5,8 +5,9 @@ from typing import ClassVar
 import tensorflow_datasets as tfds
 
 from cifake_keras.protocol import wanted
-from cifake_keras.sources import reading, scenes
+from cifake_keras.sources import examples, reading, scenes
 from cifake_keras.sources.builder import SourceBuilder
+from cifake_keras.sources.examples import Entry
 
 PHOTOGRAPHS = ("camera", "telephone")
 
@@ -14,17 +15,15 @@ PHOTOGRAPHS = ("camera", "telephone")
 class Procedural(SourceBuilder):
     """One config a recipe; needs nothing from outside."""
 
-    DESCRIPTION = "Procedural photographs and the fingerprints of made-up generators, drawn from a seed."
     BUILDER_CONFIGS: ClassVar = [tfds.core.BuilderConfig(name=recipe) for recipe in scenes.RECIPES]
 
     def _split_generators(self, dl_manager):
-        return {"train": self._generate_examples(self.builder_config.name)}
-
-    def _generate_examples(self, recipe):
+        recipe = self.builder_config.name
         label, generator = ("REAL", "") if recipe in PHOTOGRAPHS else ("FAKE", recipe)
         images = scenes.images(recipe, wanted(recipe))
-        examples = (
-            (f"{recipe}/{number:05d}.png", reading.encode_png(image), label, generator)
-            for number, image in enumerate(images)
+        names = (f"{recipe}/{number:05d}.png" for number in range(len(images)))
+        contents = (
+            (Entry(name, "train", name, label, generator), reading.encode_png(image))
+            for name, image in zip(names, images, strict=True)
         )
-        return self.decoded("train", examples, len(images))
+        return {"train": self.kept(examples.outcomes(contents), len(images))}

@@ -3,9 +3,9 @@
 import re
 
 from cifake_keras.errors import UserError
-from cifake_keras.protocol import SOURCES
 from cifake_keras.sources import reading
 from cifake_keras.sources.builder import SourceBuilder
+from cifake_keras.sources.examples import Entry
 
 _LAYOUT = re.compile(r"(?:^|/)((train/n\d+|val)/images/[^/]+)$")
 
@@ -16,22 +16,16 @@ class TinyImagenet(SourceBuilder):
     The official test images are left out, as nothing tells what they show.
     """
 
-    DESCRIPTION = f"Photographs of 200 ImageNet classes at 64x64. Licence: {SOURCES['ImageNet'].licence}."
     HOMEPAGE = "http://cs231n.stanford.edu/tiny-imagenet-200.zip"
-    CITATION = """@misc{le2015tiny,
-  title={Tiny ImageNet Visual Recognition Challenge}, author={Le, Ya and Yang, Xuan}, year={2015}}"""
+    MANUAL_DOWNLOAD_INSTRUCTIONS = "tiny-imagenet-200.zip (see the home page), or its folder tiny-imagenet-200."
 
-    def _split_generators(self, dl_manager):
-        origin = self.origin or dl_manager.manual_dir
-        members = {"train": [], "val": []}
+    def entries(self, dl_manager):
+        origin = self.place(dl_manager, "tiny-imagenet-200.zip")
+        entries = {"train": [], "val": []}
         for name in reading.names(origin):
             if layout := _LAYOUT.search(name):
-                members[layout[2].partition("/")[0]].append(name)
-        if not all(members.values()):
+                split = layout[2].partition("/")[0]
+                entries[split].append(Entry(name, split, layout[1], "REAL", ""))
+        if not all(entries.values()):
             raise UserError(f"{origin} is not tiny-imagenet-200: it lacks train/<class>/images or val/images.")
-        return {split: self._generate_examples(split, origin, names) for split, names in members.items()}
-
-    def _generate_examples(self, split, origin, members):
-        photographs = reading.read(origin, members)
-        examples = ((_LAYOUT.search(name)[1], content, "REAL", "") for name, content in photographs)
-        return self.decoded(split, examples, len(members))
+        return entries
