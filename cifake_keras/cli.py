@@ -346,6 +346,19 @@ def figures(results_dir):
 
 
 @main.command()
+@click.argument("a", type=click.Choice(list(protocol.CONDITIONS)))
+@click.argument("b", type=click.Choice(list(protocol.CONDITIONS)))
+@_results_dir
+def compare(a, b, results_dir):
+    """Is condition A better than B? Paired by seed and test image, from the examined cells."""
+    from rich.console import Console
+
+    from cifake_keras.report import evidence, examined
+
+    Console().print(evidence.compared(examined.read(results_dir), a, b, results_dir))
+
+
+@main.command()
 @_results_dir
 def report(results_dir):
     """Write report.html, a page of all tables and figures."""

@@ -137,7 +137,8 @@ class ExaminationTask(Task):
         cell, weights = self.folder.parent, self.folder.parent / cells.WEIGHTS
         if not weights.exists():
             raise UserError(f"{weights} is not there, as in results that were copied; examine where they were made.")
-        if files.read_json(cell / cells.METRICS)["data"] != self.phase.data.data:
+        recorded = files.read_json(cell / cells.CONFIG)
+        if any(recorded[key] != self.phase.config[key] for key in ("kernel", "validation_files", "data")):
             raise UserError(f"{cell} was made with other images; name its --data-dir and its --validation-files.")
 
     def config(self) -> dict:

@@ -5,10 +5,12 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 from sklearn.metrics import balanced_accuracy_score
 from test_tables import write_cell
 
 from cifake_keras import protocol
+from cifake_keras.cli import main
 from cifake_keras.errors import UserError
 from cifake_keras.report import charts, evidence, examined, page, tables
 from cifake_keras.scores import Scores
@@ -92,6 +94,15 @@ def test_comparisons_are_paired_and_signed(results):
     assert found.difference == pytest.approx(100 * (5.5 / 20), abs=1e-3), "5 images in both seeds, image 0 in one"
     assert found.p_holm >= found.p
     assert [float(p) for p in found.mcnemar_p.split()] == pytest.approx([2 * 0.5**5, 2 * 0.5**6], rel=0.05)
+
+
+def test_compare_takes_either_order_and_says_what_is_missing(results):
+    def told(*conditions):
+        return CliRunner().invoke(main, ["compare", *conditions, "--results-dir", str(results)])
+
+    assert "+27.5" in told("baseline", "perturbed").output and "-27.5" in told("perturbed", "baseline").output
+    missing = told("baseline", "autoencoded")
+    assert missing.exit_code == 2 and "no seed that both baseline and autoencoded were examined with" in missing.output
 
 
 def test_controls_leave_out_what_was_trained_on(results):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,6 +12,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import command, picture
+from scipy.special import expit
+
+from cifake_keras.scores import Scores
 
 ARGUMENTS = ("run-grid", "--phase", "phase1", "--no-sweep", "--epochs", "1", "--precision", "float32")
 
@@ -77,6 +81,69 @@ def test_a_changed_setting_is_named(study, data_dir):
 def test_status_counts_the_cells(study):
     status = command("status", "--results-dir", study / "results")
     assert "4 done, 0 unfinished, 4 to do" in status.stdout
+
+
+@pytest.fixture(scope="module")
+def examined(study, data_dir):
+    """Two conditions of the study, examined."""
+    done = command(
+        "examine", "--phase", "phase1", "--condition", "baseline", "--condition", "perturbed_autoencoded",
+        "--data-dir", data_dir, "--results-dir", study / "results",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return study
+
+
+def test_examination_scores_each_path_as_the_cell_did(examined):
+    """Matched and clean predictions were written by the cell itself."""
+    images = pd.read_csv(examined / "results" / "runs" / "phase1" / "images.csv")
+    paths = {
+        "baseline": {"matched": "baseline", "clean": "baseline"},
+        "perturbed_autoencoded": {"matched": "perturbed_autoencoded", "clean": "autoencoded"},
+    }
+    for condition, of_evaluation in paths.items():
+        scores = Scores.read(cell(examined, condition) / "examination" / "scores.npz")
+        predictions = pd.read_csv(cell(examined, condition) / "predictions.csv")
+        for evaluation, path in of_evaluation.items():
+            rows = predictions[predictions["evaluation"] == evaluation]
+            assert list(rows["filename"]) == list(images["filename"])
+            assert np.abs(expit(scores.paths[path]) - rows["probability_fake"]).max() < 1e-3
+        assert len({tuple(np.round(logits, 2)) for logits in scores.paths.values()}) == 4, "every path is another"
+        # The classifier is fed in the range that it knows: far from its own path, but no garbage.
+        assert all(np.isfinite(logits).all() for logits in scores.paths.values())
+        assert len(scores.altered) == 21 and scores.validation["clean"].shape == scores.validation_labels.shape == (40,)
+
+
+def test_examination_keeps_saliency_and_is_not_done_twice(examined, data_dir):
+    dispersion = pd.read_csv(cell(examined, "baseline") / "examination" / "dispersion.csv")
+    assert set(dispersion["method"]) == {"vanilla_gradient", "smoothgrad", "grad_cam"} and len(dispersion) == 3 * 40
+    again = command("examine", "--condition", "baseline", "--data-dir", data_dir, "--results-dir", examined / "results")
+    assert again.returncode == 0 and "1 cells examined before, 0 to examine" in again.stderr
+
+
+def test_other_images_than_the_cells_are_refused(examined, data_dir, tmp_path):
+    for label in ("real", "fake"):
+        (tmp_path / f"val_{label}_filenames.csv").write_text("0001 (2).jpg\n")
+    refused = command(
+        "examine", "--validation-files", tmp_path, "--data-dir", data_dir, "--results-dir", examined / "results"
+    )
+    assert refused.returncode == 2 and "was made with other images; name its --data-dir" in refused.stderr
+
+
+def test_tables_figures_and_page_of_an_examined_study(examined):
+    results = examined / "results"
+    first = {}
+    for _ in range(2):
+        for name in ("tables", "figures", "report"):
+            done = command(name, "--results-dir", results)
+            assert done.returncode == 0, done.stderr
+        written = {path.name: path.read_bytes() for path in (results / "tables").iterdir()}
+        assert not first or written == first
+        first = written
+        shutil.rmtree(results / "tables")
+    assert "matrix.csv" in first and (results / "figures" / "matrix_phase1.png").exists()
+    assert "Every classifier on every path" in (results / "report.html").read_text()
+    assert command("tables", "--results-dir", results).returncode == 0
 
 
 def test_a_killed_run_ends_with_the_same_grid(study, data_dir, tmp_path):

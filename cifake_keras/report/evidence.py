@@ -6,13 +6,16 @@ Rates are percentages with the half-width of their 95% interval over seeds and i
 
 import itertools
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from rich.table import Table
 from scipy.special import expit
 
 from cifake_keras import metrics, protocol, statistics
 from cifake_keras.dispersion import MEASURES
+from cifake_keras.errors import UserError
 from cifake_keras.protocol import FAKE, REAL
 from cifake_keras.report.examined import Examined, Key
 from cifake_keras.scores import SIMILARITY
@@ -177,6 +180,22 @@ def _difference(phase: Examined, a: Key, b: Key, evaluation: str, here: np.ndarr
 def _of_seeds(phase: Examined, key: Key, evaluation: str, seeds: list[int]) -> np.ndarray:
     path = protocol.path(protocol.CONDITIONS[key[1]], evaluation).name
     return phase.correct(key, path)[[phase.seeds[key].index(seed) for seed in seeds]]
+
+
+def compared(phases: list[Examined], a: str, b: str, results_dir: Path) -> Table:
+    """A minus B wherever both have been examined, for a terminal. Raises UserError where they have not."""
+    title = f"{protocol.CONDITIONS[a].title} minus {protocol.CONDITIONS[b].title}, points of accuracy"
+    table = Table("phase", "classifier", "test set", "evaluation", title=title, title_justify="left", box=None)
+    for heading in ("difference", "p", "p (Holm)", "seeds"):
+        table.add_column(heading, justify="right")
+    for row in (row for phase in phases for row in comparisons(phase) if {row["a"], row["b"]} == {a, b}):
+        value = row["difference"] if row["a"] == a else -row["difference"]
+        told = f"{value:+.1f} \N{PLUS-MINUS SIGN} {row['difference_half_width']:.1f}"
+        names = (row["phase"], row["classifier"], row["test_set"], row["evaluation"])
+        table.add_row(*names, told, f"{row['p']:.2g}", f"{row['p_holm']:.2g}", str(row["seeds"]))
+    if not table.row_count:
+        raise UserError(f"{results_dir} has no seed that both {a} and {b} were examined with: cifake-keras examine")
+    return table
 
 
 # Parts of the test sets, and controls
