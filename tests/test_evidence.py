@@ -1,11 +1,15 @@
 """Tables of examined cells, from scores made by hand: each number can be counted on the images it tells of."""
 
 import json
+import shutil
+import subprocess
+from html.parser import HTMLParser
 
 import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
+from PIL import Image
 from sklearn.metrics import balanced_accuracy_score
 from test_tables import write_cell
 
@@ -192,3 +196,45 @@ def test_the_page_holds_the_numbers_of_the_tables(results):
     )
     for picture in pictures:
         assert picture.stat().st_size and (picture.suffix == ".pdf" or f'src="figures/{picture.name}"' in text)
+
+
+class Cells(HTMLParser):
+    """The rows of each table of a page, as text, by the CSV file that it is made of."""
+
+    def __init__(self, text: str):
+        super().__init__()
+        self.tables: dict[str, list[list[str]]] = {}
+        self._rows, self._inside = [], False
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self._inside = tag == "td"
+        if tag == "details":
+            self._rows = self.tables.setdefault(dict(attributes)["data-file"], [])
+        elif tag == "tr":
+            self._rows.append([])
+
+    def handle_data(self, text):
+        if self._inside:
+            self._rows[-1].append(text)
+
+    def handle_endtag(self, tag):
+        self._inside = self._inside and tag != "td"
+
+
+@pytest.mark.skipif(not shutil.which("chromium"), reason="needs Chromium")
+def test_chromium_shows_the_numbers_of_the_csv_files(results):
+    """From a file, without a server or a network, at the width of a telephone."""
+    tables.write(results)
+    address = page.write(results).as_uri()
+    options = ["--headless", "--no-sandbox", "--disable-gpu", "--window-size=390,1600", f"--screenshot={results}/x.png"]
+    subprocess.run(["chromium", *options, address], capture_output=True, timeout=120, check=True)
+    picture = np.asarray(Image.open(results / "x.png").convert("L"))
+    assert picture.shape == (1600, 390) and picture.std() > 5, "something is written there"
+    line = ["chromium", *options[:3], "--dump-dom", address]
+    shown = Cells(subprocess.run(line, capture_output=True, text=True, timeout=120, check=True).stdout).tables
+    matrix = pd.read_csv(results / "tables" / "matrix.csv")
+    rows = [cells for cells in shown["tables/matrix.csv"] if cells]
+    told = [f"{row.accuracy:.1f} \N{PLUS-MINUS SIGN} {row.accuracy_half_width:.1f}" for row in matrix.itertuples()]
+    assert [cells[3] for cells in rows] == told and len(rows) == len(matrix)
+    assert [float(cells[-1]) for cells in rows] == pytest.approx(list(matrix["auc"]), abs=6e-4)

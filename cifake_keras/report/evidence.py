@@ -155,7 +155,7 @@ def comparisons(phase: Examined) -> Iterator[dict]:
 
 def _pairs(phase: Examined) -> Iterator[dict]:
     for a, b in itertools.combinations(phase.scores, 2):
-        if a[0] != b[0]:
+        if a[0] != b[0] or not set(phase.seeds[a]) & set(phase.seeds[b]):
             continue
         for evaluation, (test, here) in itertools.product(protocol.EVALUATIONS, phase.tests()):
             yield {
