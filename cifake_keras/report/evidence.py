@@ -39,7 +39,8 @@ def tables(phases: list[Examined]) -> dict[str, pd.DataFrame]:
         "reliability": reliability,
         "dispersion": _dispersion,
     }
-    return {name: _table(itertools.chain.from_iterable(map(rows, phases))) for name, rows in made.items()}
+    found = {name: _table(itertools.chain.from_iterable(map(rows, phases))) for name, rows in made.items()}
+    return {name: table for name, table in found.items() if len(table)}
 
 
 def _table(rows: Iterable[dict]) -> pd.DataFrame:

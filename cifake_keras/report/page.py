@@ -16,6 +16,7 @@ from cifake_keras.report.tables import DASH, NUMBERS, PRESETS
 
 TITLES = {
     **{name: condition.title for name, condition in protocol.CONDITIONS.items()},
+    **{"auc": "AUC", "nll": "NLL", "ece": "ECE", "n_real": "Real", "n_fake": "Fake"},
     **{"a": "A", "b": "B", "condition": "Classifier", "path": "Images took the path", "test_set": "Test set"},
     **{"tpr": "TPR", "tnr": "TNR", "p": "p", "p_holm": "p (Holm)", "mcnemar_p": "McNemar's p, by seed", "n": "Images"},
     **{"vanilla_gradient": "vanilla gradient", "smoothgrad": "SmoothGrad", "grad_cam": "Grad-CAM", "gini": "Gini"},
@@ -133,7 +134,7 @@ def _table(results_dir: Path, phase: protocol.Phase, section: _Section) -> dict 
         [_name(row[name], tests) for name in names] + [_number(row, name) for name in values]
         for row in rows.to_dict("records")
     ]
-    headings = [TITLES.get(name, name.replace("_", " ")) for name in (*names, *values)]
+    headings = [TITLES.get(name, name.replace("_", " ").capitalize()) for name in (*names, *values)]
     told = {"file": path.relative_to(results_dir).as_posix(), "title": section.title, "note": section.note}
     return told | {"headings": headings, "rows": texts, "names": len(names)} if texts else None
 

@@ -33,9 +33,10 @@ PRESETS = {
     "available": "of each source what was there, up to the paper's count",
     "demo": "procedural images made by this package, not the paper's data",
 }
+FEATURES = {"colour": "colour", "spectrum": "spectrum", "colour_spectrum": "both"}  # of the audit's floor
 DASH = "\N{EN DASH}"
 INTERVALS = (
-    "\N{PLUS-MINUS SIGN}: half-width of the 95% interval over seeds and test images together; inside or outside: "
+    "\N{PLUS-MINUS SIGN}: half-width of the 95% interval over seeds and test images together; in or out: "
     "whether the paper's number lies in it. The interval of a single seed is that of the images alone."
 )
 FLOOR = "Floor: a logistic regression on these measures of the image alone, on the same splits, tested on clean images."
@@ -339,12 +340,12 @@ def _published(rows: pd.DataFrame, condition: str, test_set: str) -> str:
     found = rows.query("condition == @condition and test_set == @test_set")
     if found.empty or "inside" not in found or pd.isna(found["inside"].iloc[0]):
         return ""
-    return f"{_percent(found['paper'].iloc[0])} {'inside' if found['inside'].iloc[0] == 'yes' else 'outside'}"
+    return f"{_percent(found['paper'].iloc[0])} {'in' if found['inside'].iloc[0] == 'yes' else 'out'}"
 
 
 def _floor_rows(phase: _Phase, beside_paper: bool) -> Iterator[list[str]]:
     for features, accuracies in phase.floor.items():
-        row = [f"Floor: {features.replace('_', ' + ')}"]
+        row = [f"Floor: {FEATURES[features]}"]
         for test in phase.phase.tests:
             row += [_percent(accuracies.get(test.name))] + [DASH] * beside_paper
         yield row
@@ -441,7 +442,8 @@ def _terminal(block: _Block) -> Table:
     table = Table(title=block.title, title_justify="left", title_style="", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("Condition", no_wrap=True)
     for title, counts, paper in block.columns:
-        table.add_column(f"{title}\n{counts}", justify="right", style="dim" if paper else "", no_wrap=True)
+        heading = f"{title}\n{counts}".replace(" + ", " +\n")  # for a narrow column
+        table.add_column(heading, justify="right", style="dim" if paper else "")
     for row in block.rows:
         table.add_row(*row)
     return table
