@@ -21,7 +21,10 @@ class Scorer:
         self._on_path: dict[Condition, Callable] = {}
 
     def __call__(self, images: ImageSet, path: Condition) -> np.ndarray:
-        """The logits that `images` are fake after `path`, float32 [len(images)]."""
+        """The logits that `images` are fake after `path`, float32 [len(images)].
+
+        Images that were reconstructed beforehand (float16) have taken it already.
+        """
         if path not in self._on_path:
             self._on_path[path] = self._compiled(path)
         score = self._on_path[path]
@@ -30,10 +33,12 @@ class Scorer:
     def _compiled(self, path: Condition) -> Callable:
         @tf.function(reduce_retracing=True)
         def score(inputs: dict[str, tf.Tensor]) -> tf.Tensor:
-            images = to_unit(inputs["image"])
-            if path.perturbed:
-                images = perturb(images, inputs["draws"])
-            images = classifier_input(images, self._condition, self._autoencoder, path)
+            images = inputs["image"]
+            if images.dtype == tf.uint8:
+                images = to_unit(images)
+                if path.perturbed:
+                    images = perturb(images, inputs["draws"])
+                images = classifier_input(images, self._condition, self._autoencoder, path)
             return self._classifier(images, training=False)[:, 0]
 
         return score

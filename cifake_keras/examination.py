@@ -19,6 +19,7 @@ from cifake_keras import (
     files,
     protocol,
     randomization,
+    reconstructions,
     saliency,
     scores,
     splits,
@@ -100,6 +101,15 @@ class ExaminedPhase(PhaseRun):
         data = splits.compose(self.phase, settings.preset, settings.data_dir, kernel, settings.validation_files)
         return list(data.tests.values())
 
+    @cached_property
+    def reconstructed(self) -> dict[str, list[ImageSet]]:
+        """The altered test sets through the autoencoder, once for all cells that have it in their path."""
+        folder = self.settings.data_dir / "reconstructions"
+        return {
+            name: [reconstructions.reconstructed(images, self.autoencoder, "float32", folder) for images in tests]
+            for name, tests in track(self.altered.items(), "Reconstructing altered images", len(self.altered))
+        }
+
     def explained(self) -> np.ndarray:
         """float32 [n, 32, 32, 3] in [0, 1]: in-sample test images drawn at random, whose saliency is measured."""
         images = next(iter(self.data.tests.values()))
@@ -165,13 +175,14 @@ class ExaminationTask(Task):
 
     def _scores(self, score: Scorer) -> Scores:
         data, clean = self.phase.data, protocol.path(self.condition, "clean")
+        altered = self.phase.reconstructed if self.condition.autoencoded else self.phase.altered
 
         def logits(tests: Iterable[ImageSet], path: Condition) -> np.ndarray:
             return np.concatenate([score(images, path) for images in tests])
 
         return Scores(
             paths={path.name: logits(data.tests.values(), path) for path in self.phase.paths()},
-            altered={name: logits(tests, clean) >= 0 for name, tests in self.phase.altered.items()},
+            altered={name: logits(tests, clean) >= 0 for name, tests in altered.items()},
             validation={
                 evaluation: score(data.validation, protocol.path(self.condition, evaluation))
                 for evaluation in protocol.EVALUATIONS
