@@ -121,17 +121,20 @@ def data():
     help="The folder or zip archive to read; else it is fetched.",
 )
 @click.option("--mirror", help="Fetch https://HOST/PATH from MIRROR/HOST/PATH instead.")
+@click.option("--kaggle", is_flag=True, help="cifake: fetch it from Kaggle (extra [kaggle]) in place of GitHub.")
 @click.option("--generator", help="image_folder: the generator's name, for instance SDv1.5.")
 @click.option("--photographs", help="image_folder: a name for real images.")
 @click.option("--strict", is_flag=True, help="Stop at the first image that is refused, and prepare nothing.")
 @click.option("--beam", help="Prepare on Apache Beam with these pipeline options, for instance runner=FlinkRunner.")
 @_data_dir
-def prepare(source, origin, mirror, generator, photographs, strict, beam, data_dir):
+def prepare(source, origin, mirror, kaggle, generator, photographs, strict, beam, data_dir):
     """Decode the images of SOURCE once and keep them as a TFDS data set below the data folder."""
     from cifake_keras.sources import prepared
 
     if source != "image_folder" and (generator or photographs):
         raise click.UsageError("--generator and --photographs go with image_folder alone.")
+    if kaggle and (source != "cifake" or origin or mirror):
+        raise click.UsageError("--kaggle goes with cifake alone, and not with --from or --mirror.")
     if source == "procedural":
         if origin or beam:
             raise click.UsageError("procedural images are made, not read: leave --from and --beam out.")
@@ -146,10 +149,10 @@ def prepare(source, origin, mirror, generator, photographs, strict, beam, data_d
     if origin:
         prepared.prepare(source, data_dir, origin=origin, **options)
     else:
-        _fetch_and_prepare(source, data_dir, mirror, options)
+        _fetch_and_prepare(source, data_dir, mirror, kaggle, options)
 
 
-def _fetch_and_prepare(source: str, data_dir: Path, mirror: str | None, options: dict) -> None:
+def _fetch_and_prepare(source: str, data_dir: Path, mirror: str | None, kaggle: bool, options: dict) -> None:
     from cifake_keras.progress import say
     from cifake_keras.sources import fetching, prepared
     from cifake_keras.sources.image_folder import slug
@@ -158,7 +161,7 @@ def _fetch_and_prepare(source: str, data_dir: Path, mirror: str | None, options:
     if prepared.find(data_dir, dataset):
         prepared.prepare(source, data_dir, **options)
         return
-    archive = fetching.fetch(dataset, data_dir / "downloads", mirror)
+    archive = fetching.fetch(dataset, data_dir / "downloads", mirror, kaggle)
     prepared.prepare(source, data_dir, origin=archive, **options)
     say(f"{archive} has been read and may be deleted")
 

@@ -60,6 +60,9 @@ def origin(tmp_path) -> Path:
         (("image_folder", "--generator", "X", "--photographs", "Y", "--from", "empty"), "holds one class"),
         (("image_folder", "--generator", "X", "--from", "bad.zip", "--strict"), "bad.zip: text.jpg: not an image"),
         (("image_folder", "--generator", "???", "--from", "cifake.zip"), "give another name"),
+        (("tiny_imagenet", "--kaggle"), "--kaggle goes with cifake alone"),
+        (("cifake", "--kaggle", "--from", "cifake.zip"), "not with --from or --mirror"),
+        (("cifake", "--kaggle", "--mirror", "http://localhost"), "not with --from or --mirror"),
         (("cifar", "--from", "cifake.zip"), "'cifar' is not one of 'cifake'"),
     ],
 )

@@ -7,6 +7,8 @@ import itertools
 import json
 import random
 import re
+import shutil
+import sys
 import tarfile
 import threading
 import time
@@ -48,6 +50,10 @@ class Server(ThreadingHTTPServer):
 
 
 class Handler(BaseHTTPRequestHandler):
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.do_GET()
+
     def do_GET(self):
         server, path = self.server, self.path
         if server.failures:
@@ -329,3 +335,64 @@ def test_real_cifake_in_githubs_layout_is_known(tmp_path):
     content = write_zip(tmp_path / "a.zip", members | {"repo-e112/figure.png": b"figure"}).read_bytes()
     with serving({on_mirror(fetching.ORIGINS["CIFAKE"].address): content}) as server:
         assert fetching.fetch("cifake", tmp_path / "downloads", server.address).exists()
+
+
+# --- Kaggle
+
+DOWNLOAD = "http://localhost/api/v1/datasets.DatasetApiService/DownloadDataset"
+
+
+@pytest.fixture
+def kaggle(tmp_path, monkeypatch):
+    """A server that Kaggle's client reaches as a proxy, and neither a login nor a cache of the user's."""
+    pytest.importorskip("kagglehub")
+    for name in ("KAGGLE_API_TOKEN", "KAGGLE_USERNAME", "KAGGLE_KEY", "no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    for name, folder in (("HOME", "home"), ("KAGGLE_CONFIG_DIR", "home"), ("KAGGLEHUB_CACHE", "cache")):
+        monkeypatch.setenv(name, str(tmp_path / folder))
+    monkeypatch.setenv("KAGGLE_API_ENVIRONMENT", "LOCALHOST")
+    with serving({DOWNLOAD: write_zip(tmp_path / "a.zip", cifake_members(20, 20)).read_bytes()}) as server:
+        monkeypatch.setenv("http_proxy", server.address)
+        yield server
+
+
+def test_kaggle_wanting_a_login_ends_in_one_sentence(kaggle, tmp_path):
+    kaggle.failures = [403]
+    done = command("data", "prepare", "cifake", "--kaggle", "--data-dir", tmp_path / "data")
+    (*_, last) = done.stderr.splitlines()
+    assert done.returncode == 2 and "Traceback" not in done.stderr and "licence: MIT" in done.stderr
+    assert "403 Forbidden" in last and "set KAGGLE_API_TOKEN to a token" in last
+    assert "fetch https://www.kaggle.com/datasets/birdy654/" in last and "--from" in last
+
+
+def test_kaggle_not_having_it_is_no_matter_of_a_login(kaggle, tmp_path):
+    kaggle.failures = [404]
+    with pytest.raises(UserError, match="the server answers 404 Not Found; run the command again"):
+        fetching.fetch("cifake", tmp_path, kaggle=True)
+
+
+def test_cifake_from_kaggle_cut_off_and_then_not_as_published(kaggle, tmp_path):
+    kaggle.cut = 3_000
+    with pytest.raises(UserError, match="the connection broke off; run the command again"):
+        fetching.fetch("cifake", tmp_path, kaggle=True)
+    with pytest.raises(UserError, match=f"^{tmp_path}/cache/.* holds other images .*; delete it and run again"):
+        fetching.fetch("cifake", tmp_path, kaggle=True)
+
+
+def test_no_archive_from_kaggle(kaggle, tmp_path):
+    kaggle.files[DOWNLOAD] = b"no archive"
+    with pytest.raises(UserError, match="cannot be fetched: Unsupported archive type; run"):
+        fetching.fetch("cifake", tmp_path, kaggle=True)
+
+
+def test_kaggles_client_is_asked_for_where_it_is_not_there(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "kagglehub", None)
+    with pytest.raises(UserError, match=r"pip install 'cifake-keras\[kaggle\]', or leave --kaggle out"):
+        fetching.fetch("cifake", tmp_path, kaggle=True)
+
+
+@pytest.mark.skipif(not REAL_DATA, reason="CIFAKE_KERAS_REAL_DATA is not set")
+def test_real_cifake_from_kaggle_is_known(kaggle, tmp_path):
+    kaggle.files[DOWNLOAD] = (Path(REAL_DATA) / "cifake" / "archive.zip").read_bytes()
+    assert (fetching.fetch("cifake", tmp_path, kaggle=True) / "train" / "REAL").is_dir()
+    shutil.rmtree(tmp_path / "cache")

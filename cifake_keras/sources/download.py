@@ -49,8 +49,8 @@ def download(
             break
         except requests.RequestException as error:
             if pause is None or _is_final(error):
-                raise Unavailable(_reason(error)) from error
-            say(f"{url}: {_reason(error)}; trying again in {pause} s")
+                raise Unavailable(reason(error)) from error
+            say(f"{url}: {reason(error)}; trying again in {pause} s")
             time.sleep(pause)
     _verify(url, part, size, digest)
     _tag(part).unlink(missing_ok=True)
@@ -114,7 +114,8 @@ def _is_final(error: requests.RequestException) -> bool:
     return 400 <= status < 500 and status not in (408, 416, 429)
 
 
-def _reason(error: requests.RequestException) -> str:
+def reason(error: requests.RequestException) -> str:
+    """What went wrong, as a clause."""
     if error.response is not None:
         return f"the server answers {error.response.status_code} {error.response.reason}"
     if isinstance(error, requests.Timeout) or "timed out" in str(error):

@@ -10,10 +10,14 @@ from cifake_keras.progress import say
 from cifake_keras.protocol import SOURCES, wanted
 from cifake_keras.sources import reading
 from cifake_keras.sources.download import Unavailable, download
+from cifake_keras.sources.kaggle import fetch_dataset
 from cifake_keras.sources.multipart import fetch_images, parts_of
 
 _HUGGING_FACE = "https://huggingface.co"
 _FAKE2M = "InfImagine/FakeImageDataset"
+
+# CIFAKE's `contents`, wherever it comes from.
+_CIFAKE = "60f9d3e5e6713ec65593bfee66b23cc96694430788dac52f94c6dcb2e2841a14"
 
 
 @dataclass(frozen=True)
@@ -74,11 +78,31 @@ class Parts:
         return target
 
 
+@dataclass(frozen=True)
+class KaggleDataset:
+    """A version of a data set on Kaggle, which lies unpacked in the cache of Kaggle's client. contents: as above."""
+
+    handle: str
+    contents: str
+
+    @property
+    def address(self) -> str:
+        return f"https://www.kaggle.com/datasets/{self.handle}"
+
+    def fetch(self, source: str, folder: Path, mirror: str | None) -> Path:
+        cached = fetch_dataset(self.handle)
+        if _contents_digest(cached) != self.contents:
+            raise UserError(
+                f"{cached} holds other images than those published; delete it and run again, or leave --kaggle out."
+            )
+        return cached
+
+
 ORIGINS = {
     "CIFAKE": Archive(
         "https://codeload.github.com/jordan-bird/CIFAKE-Real-and-AI-Generated-Synthetic-Images/zip/e112a942ab",
         "cifake.zip",
-        "60f9d3e5e6713ec65593bfee66b23cc96694430788dac52f94c6dcb2e2841a14",
+        _CIFAKE,
     ),
     "ImageNet": Archive(
         "http://cs231n.stanford.edu/tiny-imagenet-200.zip",
@@ -90,17 +114,23 @@ ORIGINS = {
     "CogView2": Parts("ImageData/val/cogview2-22K"),
 }
 
+ON_KAGGLE = {
+    "CIFAKE": KaggleDataset("birdy654/cifake-real-and-ai-generated-synthetic-images/versions/3", _CIFAKE),
+}
 
-def fetch(dataset: str, folder: Path, mirror: str | None = None) -> Path:
+
+def fetch(dataset: str, folder: Path, mirror: str | None = None, kaggle: bool = False) -> Path:
     """Fetches what `dataset` is prepared from into `folder`, and tells its terms. Returns the zip archive.
 
-    mirror: an address below which <host>/<path> is asked for, in place of the hosts themselves. Raises UserError where
-    nothing is known of the data set, it cannot be fetched, or is not what was published.
+    mirror: an address below which <host>/<path> is asked for, in place of the hosts themselves. kaggle: fetches from
+    Kaggle, into the cache of its client, and returns the folder there. Raises UserError where nothing is known of the
+    data set, it cannot be fetched, or is not what was published.
     """
     source = next((source for source in SOURCES.values() if source.dataset == dataset), None)
-    if source is None or source.name not in ORIGINS:
+    origins = ON_KAGGLE if kaggle else ORIGINS
+    if source is None or source.name not in origins:
         raise UserError(f"{dataset} is not fetched: give the place of its folder or zip archive with --from.")
-    origin = ORIGINS[source.name]
+    origin = origins[source.name]
     say(f"{source.name}, from {origin.address}\nlicence: {source.licence}\ncite: {source.citation}")
     try:
         return origin.fetch(source.name, folder, mirror)
