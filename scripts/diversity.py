@@ -1,0 +1,96 @@
+"""Does a more diverse training set help? Phase 2's unseen generators, by the classifiers of both phases.
+
+Scores the finished cells of Phase 1, trained on CIFAKE alone, and of Phase 2, trained on CIFAKE and more, on the same
+test images of Phase 2, each on its own condition's path. Writes diversity.csv and diversity.md into the results folder.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import numpy as np
+import pandas as pd
+
+from cifake_keras import cells, evaluation, executors, files, protocol, splits, statistics
+from cifake_keras.cells import Cell
+from cifake_keras.errors import UserError
+from cifake_keras.phases import PhaseRun
+from cifake_keras.progress import say
+from cifake_keras.protocol import FAKE
+from cifake_keras.settings import Settings
+from cifake_keras.tasks import read_classifier
+
+PHASES = ("phase1", "phase2")
+NOTE = """Written by `python scripts/diversity.py`. Accuracy in percent on the unseen generators of Phase 2, matched,
+with the 95% interval over seeds and images; the difference is Phase 2 minus Phase 1 on the same images.
+
+What Phase 2 has more: photographs of tiny-imagenet, from which the real half of these test sets comes too, and
+{fakes} fakes beside CIFAKE's. It has {fewer} training images where Phase 1 has {more}.
+"""
+
+
+@click.command()
+@click.option("--data-dir", type=click.Path(path_type=Path), default="paper/data", show_default=True)
+@click.option("--runs", type=click.Path(path_type=Path), default="paper/results", show_default=True)
+@click.option("--validation-files", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--results-dir", type=click.Path(path_type=Path), default="results", show_default=True)
+def main(data_dir, runs, validation_files, results_dir):
+    executors.import_tensorflow()
+    settings = Settings("available", data_dir, runs, validation_files=splits.read_validation_files(validation_files))
+    phases = {name: PhaseRun(name, settings) for name in PHASES}
+    tests = dict(list(phases["phase2"].data.tests.items())[1:])  # the first is in-sample
+    rows = [row for condition in protocol.CONDITIONS for row in compared(phases, condition, tests)]
+    table = pd.DataFrame(rows).round(4)
+    files.write_text(results_dir / "diversity.csv", table.to_csv(index=False, lineterminator="\n"))
+    files.write_text(results_dir / "diversity.md", text(table, phases))
+
+
+def compared(phases: dict[str, PhaseRun], condition: str, tests: dict[str, splits.ImageSet]) -> Iterator[dict]:
+    """A row a test set, of the seeds that both phases have."""
+    seeds = [set(finished(phases[name], condition)) for name in PHASES]
+    if not (common := sorted(set.intersection(*seeds))):
+        raise UserError(f"{condition}: no seed has been trained in both phases; see: cifake-keras run-grid")
+    for test, images in tests.items():
+        correct = [
+            np.stack([right(phases[name], Cell(name, condition, "paper", seed), images) for seed in common])
+            for name in PHASES
+        ]
+        of_phases = [statistics.estimate(values, images.labels) for values in correct]
+        change = statistics.difference(correct[1], correct[0], images.labels)
+        row = {"condition": condition, "test_set": test, "seeds": len(common)}
+        for name, found in (*zip(PHASES, of_phases, strict=True), ("difference", change)):
+            row |= {name: 100 * found.value, f"{name}_half_width": 100 * found.half_width}
+        yield row | {"p": change.p_value, "n_real": images.count(0), "n_fake": images.count(1)}
+
+
+def finished(phase: PhaseRun, condition: str) -> list[int]:
+    folder = phase.settings.results_dir / "runs" / phase.phase.name / condition / "paper"
+    return [int(path.parent.name.removeprefix("seed-")) for path in folder.glob(f"seed-*/{cells.METRICS}")]
+
+
+def right(phase: PhaseRun, cell: Cell, images: splits.ImageSet) -> np.ndarray:
+    """bool [images]."""
+    condition = protocol.CONDITIONS[cell.condition]
+    classifier = read_classifier(cell.folder(phase.settings.results_dir), cell.classifier)
+    logits = evaluation.Scorer(condition, classifier, phase.autoencoder_of(condition))(images, condition)
+    say(f"{cell}: scored")
+    return (logits >= 0) == (images.labels == FAKE)
+
+
+def text(table: pd.DataFrame, phases: dict[str, PhaseRun]) -> str:
+    train = phases["phase2"].data.train.examples
+    fakes = int(((train["label"] == FAKE) & (train["source"] != "CIFAKE")).sum())
+    fewer, more = (f"{len(phases[name].data.train):,}" for name in reversed(PHASES))
+    shown = pd.DataFrame({"Condition": [protocol.CONDITIONS[name].title for name in table["condition"]]})
+    shown["Test set"] = table["test_set"]
+    for name, title in (("phase1", "Phase 1"), ("phase2", "Phase 2"), ("difference", "difference")):
+        widths = table[f"{name}_half_width"]
+        shown[title] = [f"{v:.1f} ± {w:.1f}" for v, w in zip(table[name], widths, strict=True)]
+    shown["p"] = table["p"].map("{:.2g}".format)
+    note = NOTE.format(fakes=fakes, fewer=fewer, more=more)
+    table = shown.to_markdown(index=False, disable_numparse=True)
+    return f"# Does a more diverse training set help?\n\n{note}\n{table}\n"
+
+
+if __name__ == "__main__":
+    main()
