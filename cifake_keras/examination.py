@@ -140,7 +140,6 @@ class ExaminationTask(Task):
     def __init__(self, phase: ExaminedPhase, cell: Cell):
         super().__init__(phase, f"{cell} examined", cells.examination_folder(phase.settings.results_dir, cell))
         self.cell, self.condition = cell, protocol.CONDITIONS[cell.condition]
-
         self._check_cell()
 
     def _check_cell(self) -> None:
