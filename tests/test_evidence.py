@@ -117,7 +117,9 @@ def test_controls_leave_out_what_was_trained_on(results):
     assert (plain.n_real, plain.n_fake, plain.tpr) == (10, 10, 50)
     assert (unseen.n_real, unseen.n_fake) == (9, 9) and unseen.tpr == pytest.approx(100 * 4 / 9, abs=1e-3)
     recoded = rows(results, "controls", condition="baseline", control="re-encoded", test_set="sdv15").iloc[0]
-    assert recoded.tnr == 75
+    assert recoded.tnr == 75 and np.isnan(recoded.difference)
+    other = rows(results, "controls", condition="perturbed", control="re-encoded", test_set="cifake").iloc[0]
+    assert other.difference == pytest.approx(-100 * 5.5 / 20, abs=1e-3), "as without re-encoding"
     curve = rows(results, "robustness", condition="baseline", alteration="jpeg", test_set="sdv15")
     assert list(curve["tnr"]) == [100, *[75] * 5] and curve["level"].isna().tolist() == [True, *[False] * 5]
 

@@ -65,9 +65,10 @@ SECTIONS = (
         "controls",
         "Controls",
         "Clean images: as they are; without those that are in the training set, pixel for pixel; all compressed as "
-        "CIFAKE's files are; resized with another kernel.",
+        "CIFAKE's files are; resized with another kernel. The difference is from the baseline, on the same images; its "
+        "p-values are not corrected.",
         ("condition", "control", "test_set"),
-        _RATES,
+        (*_RATES, "difference", "p"),
     ),
     _Section(
         "breakdown",
