@@ -187,7 +187,16 @@ def _of_seeds(phase: Examined, key: Key, evaluation: str, seeds: list[int]) -> n
 def compared(phases: list[Examined], a: str, b: str, results_dir: Path) -> Table:
     """A minus B wherever both have been examined, for a terminal. Raises UserError where they have not."""
     title = f"{protocol.CONDITIONS[a].title} minus {protocol.CONDITIONS[b].title}, points of accuracy"
-    table = Table("phase", "classifier", "test set", "evaluation", title=title, title_justify="left", box=None)
+    table = Table(
+        "phase",
+        "classifier",
+        "test set",
+        "evaluation",
+        title=title,
+        title_justify="left",
+        box=None,
+        padding=(0, 1, 0, 0),
+    )
     for heading in ("difference", "p", "p (Holm)", "seeds"):
         table.add_column(heading, justify="right")
     for row in (row for phase in phases for row in comparisons(phase) if {row["a"], row["b"]} == {a, b}):
