@@ -27,7 +27,7 @@ def test_levels_are_in_the_order_of_their_strength(family):
     distances = [
         np.abs(alter(IMAGES, family, level).astype(int) - IMAGES).mean() for level in protocol.ALTERATIONS[family]
     ]
-    assert distances == sorted(distances)
+    assert distances == sorted(set(distances))
 
 
 def test_noise_has_the_deviation_it_names():

@@ -174,6 +174,9 @@ def test_table_3_has_intervals_and_tells_what_is_inside(results):
     tables.write(results)
     table = pd.read_csv(results / "tables" / "table3.csv").set_index(["condition", "evaluation", "test_set"])
     row = table.loc[("baseline", "matched", "cifake")]
+    own = rows(results, "matrix", condition="baseline", path="baseline").set_index("test_set")["accuracy_half_width"]
+    for test in ("cifake", "sdv15"):
+        assert table.loc[("baseline", "matched", test), "half_width"] == pytest.approx(own[test])
     assert row.half_width > 0 and row.inside == ("yes" if abs(row.accuracy - 93.8) <= row.half_width else "no")
     text = (results / "tables" / "table3.md").read_text()
     assert f"{row.accuracy:.1f} \N{PLUS-MINUS SIGN} {row.half_width:.1f}" in text and " out |" in text
