@@ -54,15 +54,12 @@ def run(wanted: Iterable[Cell], data_dir: Path, results_dir: Path, validation_fi
         scores.write_images(results_dir / "runs" / phase.phase.name, phase.data)
     left = [task for task in tasks if not task.done()]
     say(f"{len(tasks) - len(left)} cells examined before, {len(left)} to examine")
-    if min(jobs, len(left)) > 1:
-        executors.in_processes(min(jobs, len(left)), "cifake_keras.examination:work", done, settings)
-    else:
-        executors.work(left)
+    executors.share(left, jobs, "cifake_keras.examination:work", done, settings)
 
 
 def work(done: list[Cell], settings: Settings) -> None:
     """Examines what is not yet, sharing it with other processes that do the same."""
-    executors.work([task for task in _tasks(done, settings) if not task.done()])
+    executors.work(_tasks(done, settings))
 
 
 def _tasks(done: list[Cell], settings: Settings) -> list["ExaminationTask"]:

@@ -62,6 +62,14 @@ def _done_here(task: Task) -> bool:
         return False
 
 
+def share(tasks: Sequence[Task], jobs: int, target: str, *arguments: object) -> None:
+    """Does every task, in up to `jobs` processes; see `in_processes` for the rest. `target` is to do the same tasks."""
+    if min(jobs, len(tasks)) > 1:
+        in_processes(min(jobs, len(tasks)), target, *arguments)
+    else:
+        work(tasks)
+
+
 def in_processes(jobs: int, target: str, *arguments: object) -> None:
     """Calls `target`, named as "module:function", in `jobs` processes, each with its share of the processor's cores.
 

@@ -27,10 +27,7 @@ def run(wanted: Iterable[Cell], settings: Settings, jobs: int = 1) -> None:
     for cell in wanted:
         if cell.folder(settings.results_dir) not in folders:
             say(f"{cell}: done before")
-    if min(jobs, len(left)) > 1:
-        executors.in_processes(min(jobs, len(left)), "cifake_keras.grid:work", wanted, settings)
-    else:
-        executors.work(left)
+    executors.share(left, jobs, "cifake_keras.grid:work", wanted, settings)
     for phase in phases.values():
         _finish(phase)
 

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from rich.table import Table
 from scipy.special import expit
+from sklearn.metrics import roc_auc_score
 
 from cifake_keras import metrics, protocol, statistics
 from cifake_keras.dispersion import MEASURES
@@ -58,6 +59,19 @@ def _keys(phase: Examined) -> Iterator[tuple[Key, dict]]:
         yield key, marked | named
 
 
+def _path(key: Key, evaluation: str) -> str:
+    """The path that test images of an evaluation take to a cell."""
+    return protocol.path(protocol.CONDITIONS[key[1]], evaluation).name
+
+
+def _common_seeds(phase: Examined, a: Key, b: Key) -> list[int]:
+    return sorted(set(phase.seeds.get(a, ())) & set(phase.seeds.get(b, ())))
+
+
+def _places(phase: Examined, key: Key, seeds: list[int]) -> list[int]:
+    return [phase.seeds[key].index(seed) for seed in seeds]
+
+
 def rates(correct: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     """Percentages with half-widths. correct: bool [seeds, images]; labels: int [images]. A class may be missing."""
     parts = {name: labels == label for name, label in (("tnr", REAL), ("tpr", FAKE))}
@@ -77,8 +91,8 @@ def half_widths(phase: Examined) -> HalfWidths:
     found, labels = {}, phase.images["label"].to_numpy()
     for (classifier, condition), seeds in phase.seeds.items():
         for evaluation, (test, here) in itertools.product(protocol.EVALUATIONS, phase.tests()):
-            path = protocol.path(protocol.CONDITIONS[condition], evaluation).name
-            correct = phase.correct((classifier, condition), path)[:, here]
+            key = (classifier, condition)
+            correct = phase.correct(key, _path(key, evaluation))[:, here]
             width = statistics.estimate(correct, labels[here]).half_width
             found[condition, classifier, evaluation, test, len(seeds)] = round(100 * width, 4)
     return found
@@ -99,7 +113,7 @@ def _metrics(phase: Examined) -> Iterator[dict]:
         for (seed, scores), evaluation in itertools.product(
             zip(phase.seeds[key], phase.scores[key], strict=True), protocol.EVALUATIONS
         ):
-            logits = scores.paths[protocol.path(protocol.CONDITIONS[key[1]], evaluation).name]
+            logits = scores.paths[_path(key, evaluation)]
             frozen = best_threshold(scores.validation_labels, scores.validation[evaluation])
             for test, here in phase.tests():
                 oracle = best_threshold(labels[here], logits[here])
@@ -125,7 +139,7 @@ def matrix(phase: Examined) -> Iterator[dict]:
     labels = phase.images["label"].to_numpy()
     for key, named in _keys(phase):
         for path, (test, here) in itertools.product(phase.paths(key), phase.tests()):
-            auc = [metrics.metrics(labels[here], expit(of_seed[here]))["auc"] for of_seed in phase.logits(key, path)]
+            auc = [roc_auc_score(labels[here], expit(of_seed[here])) for of_seed in phase.logits(key, path)]
             found = rates(phase.correct(key, path)[:, here], labels[here])
             yield named | {"path": path, "test_set": test} | found | {"auc": float(np.mean(auc))}
 
@@ -157,7 +171,7 @@ def comparisons(phase: Examined) -> Iterator[dict]:
 
 def _pairs(phase: Examined) -> Iterator[dict]:
     for a, b in itertools.combinations(phase.scores, 2):
-        if a[0] != b[0] or not set(phase.seeds[a]) & set(phase.seeds[b]):
+        if a[0] != b[0] or not _common_seeds(phase, a, b):
             continue
         for evaluation, (test, here) in itertools.product(protocol.EVALUATIONS, phase.tests()):
             yield {
@@ -172,7 +186,7 @@ def _pairs(phase: Examined) -> Iterator[dict]:
 
 def _difference(phase: Examined, a: Key, b: Key, evaluation: str, here: np.ndarray) -> dict:
     """Of the seeds that both have."""
-    seeds = sorted(set(phase.seeds[a]) & set(phase.seeds[b]))
+    seeds = _common_seeds(phase, a, b)
     correct = [_of_seeds(phase, key, evaluation, seeds)[:, here] for key in (a, b)]
     found = statistics.difference(*correct, phase.images["label"].to_numpy()[here])
     told = " ".join(f"{p:.2g}" for p in statistics.mcnemar(*correct))
@@ -180,8 +194,7 @@ def _difference(phase: Examined, a: Key, b: Key, evaluation: str, here: np.ndarr
 
 
 def _of_seeds(phase: Examined, key: Key, evaluation: str, seeds: list[int]) -> np.ndarray:
-    path = protocol.path(protocol.CONDITIONS[key[1]], evaluation).name
-    return phase.correct(key, path)[[phase.seeds[key].index(seed) for seed in seeds]]
+    return phase.correct(key, _path(key, evaluation))[_places(phase, key, seeds)]
 
 
 def compared(phases: list[Examined], a: str, b: str, results_dir: Path) -> Table:
@@ -256,18 +269,15 @@ def _controls(phase: Examined) -> Iterator[dict]:
 
 def _seen(phase: Examined, key: Key, view: str) -> np.ndarray:
     """`correct` on altered images, or on untouched ones."""
-    own = protocol.path(protocol.CONDITIONS[key[1]], "clean").name
-    return phase.correct(key, own if view == CLEAN else view)
+    return phase.correct(key, _path(key, CLEAN) if view == CLEAN else view)
 
 
 def _against_baseline(phase: Examined, key: Key, view: str, chosen: np.ndarray) -> dict:
     baseline = (key[0], "baseline")
-    seeds = sorted(set(phase.seeds[key]) & set(phase.seeds.get(baseline, ())))
+    seeds = _common_seeds(phase, key, baseline)
     if key == baseline or not seeds:
         return {"difference": np.nan, "difference_half_width": np.nan, "p": np.nan}
-    both = [
-        _seen(phase, of, view)[[phase.seeds[of].index(seed) for seed in seeds]][:, chosen] for of in (key, baseline)
-    ]
+    both = [_seen(phase, of, view)[_places(phase, of, seeds)][:, chosen] for of in (key, baseline)]
     found = statistics.difference(*both, phase.images["label"].to_numpy()[chosen])
     return _percent("difference", found) | {"p": found.p_value}
 
@@ -302,14 +312,14 @@ def _dispersion(phase: Examined) -> Iterator[dict]:
 
 def _measured(phase: Examined, key: Key, method: str, measure: str, seeds: list[int]) -> np.ndarray:
     """float [seeds, images]; NaN where a map is zero everywhere."""
-    chosen = [phase.dispersion[key][phase.seeds[key].index(seed)] for seed in seeds]
+    chosen = [phase.dispersion[key][place] for place in _places(phase, key, seeds)]
     return np.stack([of_seed.loc[of_seed["method"] == method, measure] for of_seed in chosen])
 
 
 def _from_baseline(phase: Examined, key: Key, method: str, measure: str) -> dict:
     """Of the seeds that both have; the p-value is not adjusted."""
     baseline = (key[0], "baseline")
-    seeds = sorted(set(phase.seeds[key]) & set(phase.seeds.get(baseline, ())))
+    seeds = _common_seeds(phase, key, baseline)
     if key == baseline or not seeds:
         return {"difference": np.nan, "difference_half_width": np.nan, "p": np.nan}
     both = [_measured(phase, of, method, measure, seeds) for of in (key, baseline)]

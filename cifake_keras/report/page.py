@@ -146,8 +146,8 @@ def _name(value: object, tests: dict[str, str]) -> str:
 
 def _number(row: dict, name: str) -> str:
     """As it stands in the CSV, rounded; with its half-width where there is one."""
-    value, width = row[name], row.get("half_width" if name in ("accuracy", "value") else f"{name}_half_width")
-    width = row.get(f"{name}_half_width", width)
+    value = row[name]
+    width = row.get(f"{name}_half_width", row.get("half_width") if name in ("accuracy", "value") else None)
     if pd.isna(value):
         return DASH
     if isinstance(value, str):

@@ -91,7 +91,8 @@ def write(results_dir: Path) -> list[Path]:
 
     Raises UserError where no cell is finished, or where the cells do not belong together.
     """
-    phases = _phases(results_dir)
+    examined = read(results_dir)
+    phases = _phases(results_dir, examined)
     texts = {"grid.csv": _csv(pd.concat([phase.grid for phase in phases]))}
     for phase in phases:
         images, accuracies = NUMBERS[phase.phase.name]
@@ -101,7 +102,7 @@ def write(results_dir: Path) -> list[Path]:
             f"table{accuracies}.csv": _csv(phase.accuracies),
             f"table{accuracies}.md": _accuracies_markdown(phase),
         }
-    if examined := read(results_dir):
+    if examined:
         texts |= {f"{name}.csv": _csv(table) for name, table in evidence.tables(examined).items()}
     for name, text in texts.items():
         write_text(results_dir / "tables" / name, text)
@@ -110,7 +111,7 @@ def write(results_dir: Path) -> list[Path]:
 
 def show(results_dir: Path, console: Console) -> None:
     """Prints Tables 3 and 4, those of the accuracies."""
-    for phase in _phases(results_dir):
+    for phase in _phases(results_dir, read(results_dir)):
         console.print(_accuracies_title(phase), style="bold", markup=False, highlight=False)
         for block in _blocks(phase):
             console.print(_terminal(block))
@@ -122,15 +123,15 @@ def show(results_dir: Path, console: Console) -> None:
 # Reading
 
 
-def _phases(results_dir: Path) -> list[_Phase]:
+def _phases(results_dir: Path, examined: list[Examined]) -> list[_Phase]:
     paths = sorted(results_dir.glob("runs/*/*/*/seed-*/metrics.json"))
     if not paths:
         raise UserError(f"{results_dir} has no finished cell: no metrics.json below runs/; train first.")
     cells = [_cell(path) for path in paths]
     _agree(results_dir, cells, "presets", lambda cell: cell.preset)
     by_name = {name: [cell for cell in cells if cell.phase.name == name] for name in NUMBERS}
-    examined = {phase.phase.name: phase for phase in read(results_dir)}
-    return [_phase(results_dir, cells, examined.get(name)) for name, cells in by_name.items() if cells]
+    by_phase = {phase.phase.name: phase for phase in examined}
+    return [_phase(results_dir, cells, by_phase.get(name)) for name, cells in by_name.items() if cells]
 
 
 def _phase(results_dir: Path, cells: list[_Cell], examined: Examined | None) -> _Phase:
