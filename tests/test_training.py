@@ -55,8 +55,9 @@ def image_set(count: int) -> ImageSet:
     return ImageSet(examples, {"x": pixels.astype(np.uint8)})
 
 
-def train(*candidates, precision="float32", condition="baseline", autoencoder=None):
-    arguments = (CONDITIONS[condition], "bird_lotfi", autoencoder, candidates, 0, precision, "test")
+def train(*candidates, precision="float32", condition="baseline", autoencoder=None, folder=None):
+    session = training.Session("test", precision, folder)
+    arguments = (CONDITIONS[condition], "bird_lotfi", autoencoder, candidates, 0, session)
     return training.train_classifiers(image_set(160), image_set(40), *arguments)
 
 
