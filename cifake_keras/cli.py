@@ -8,6 +8,7 @@ import click
 
 from cifake_keras import interruption, protocol
 from cifake_keras.errors import WHOLE, UserError, of_the_disk
+from cifake_keras.settings import STRATEGIES, Settings
 from cifake_keras.sources import BUILDERS
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -243,15 +244,24 @@ def audit_(phase, preset, validation_files, data_dir, results_dir):
 )
 @_validation_files
 @_jobs
+@click.option(
+    "--strategy",
+    type=click.Choice(STRATEGIES),
+    default=STRATEGIES[0],
+    show_default=True,
+    help="mirrored: each model on all GPUs of this machine, with --jobs 1; the batches stay as they are.",
+)
 @_data_dir
 @_results_dir
 @_folder("--saved-models-dir", "saved_models", "Where SavedModels go.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be run.")
 def run_grid(
     preset, phases, conditions, classifiers, seeds, recipe, swept, epochs, kernel, precision, validation_files,
-    jobs, data_dir, results_dir, saved_models_dir, dry_run,
+    jobs, strategy, data_dir, results_dir, saved_models_dir, dry_run,
 ):  # fmt: skip
     """Train and evaluate the cells of the grid that are not done yet."""
+    if strategy == "mirrored" and jobs > 1:
+        raise click.UsageError("--strategy mirrored gives each model all GPUs: leave --jobs at 1.")
     from cifake_keras import cells
 
     wanted = cells.grid(phases, conditions, classifiers, seeds)
@@ -262,9 +272,9 @@ def run_grid(
     from cifake_keras import processes
 
     processes.import_tensorflow()
-    from cifake_keras import grid, splits, training
-    from cifake_keras.settings import Settings
+    from cifake_keras import grid, replicas, splits, training
 
+    replicas.strategy(strategy)  # refuses before anything is done
     settings = Settings(
         preset=preset,
         data_dir=data_dir,
@@ -275,6 +285,7 @@ def run_grid(
         epochs=epochs,
         kernel=kernel,
         precision=training.resolve_precision(precision),
+        strategy=strategy,
         validation_files=splits.read_validation_files(validation_files),
     )
     grid.run(wanted, settings, processes.Local(jobs))

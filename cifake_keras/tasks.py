@@ -17,7 +17,7 @@ import pandas as pd
 import tensorflow as tf
 from scipy.special import expit
 
-from cifake_keras import cells, checkpoints, evaluation, files, models, protocol, sweep, training
+from cifake_keras import cells, checkpoints, evaluation, files, models, protocol, replicas, sweep, training
 from cifake_keras.cells import Cell
 from cifake_keras.errors import UserError
 from cifake_keras.metrics import metrics
@@ -43,7 +43,10 @@ class Task(ABC):
         started = time.monotonic()
         self._begin()
         metrics = self.measure()
-        timed = {"environment": environment(), "seconds": round(time.monotonic() - started, 1)}
+        timed = {
+            "environment": environment(self.phase.settings.strategy),
+            "seconds": round(time.monotonic() - started, 1),
+        }
         files.write_json(self.folder / cells.METRICS, {**metrics, **timed})
         self.tidy()
 
@@ -59,7 +62,7 @@ class Task(ABC):
         (self.folder / checkpoints.FILE).unlink(missing_ok=True)
 
     def session(self) -> training.Session:
-        return training.Session(self.title, self.phase.settings.precision, self.folder)
+        return training.Session(self.title, self.phase.settings.precision, self.folder, self.phase.settings.strategy)
 
     def _refuse_diverged(self, history: pd.DataFrame) -> None:
         if training.diverged(history):
@@ -248,7 +251,7 @@ def _summary(metrics: dict) -> str:
     return f"validation {100 * metrics['validation_accuracy']:.1f}%, " + ", ".join(tests)
 
 
-def environment() -> dict:
+def environment(strategy: str) -> dict:
     """Versions and settings that can change the last digits of a result."""
     packages = ("tensorflow", "keras", "numpy", "cifake-keras")
     gpus = tf.config.list_physical_devices("GPU")
@@ -257,6 +260,8 @@ def environment() -> dict:
         **{name: version(name) for name in packages},
         "device": gpus[0].name if gpus else "CPU",
         "processors": os.cpu_count(),
+        "strategy": strategy,
+        "replicas": replicas.strategy(strategy).num_replicas_in_sync,
         "threads": tf.config.threading.get_intra_op_parallelism_threads() or os.cpu_count(),
         "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1") != "0",
     }

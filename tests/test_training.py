@@ -159,7 +159,7 @@ from cifake_keras.optimizer import CoupledAdam
 with tf.device("CPU:1"):
     network = models.bird_lotfi()
     path = training.SideBySide(
-        protocol.CONDITIONS["perturbed_autoencoded"], models.autoencoder(), [network], [CoupledAdam(1e-3, 0.0)]
+        protocol.CONDITIONS["perturbed_autoencoded"], models.autoencoder(), [network], [CoupledAdam(1e-3, 0.0)], tf.distribute.get_strategy()
     )
 batch = {"image": tf.zeros([2, 32, 32, 3], tf.uint8), "draws": perturbations.draw(2, 0)}, tf.zeros([2, 1])
 
