@@ -251,13 +251,14 @@ def audit_(phase, preset, validation_files, data_dir, results_dir):
     show_default=True,
     help="mirrored: each model on all GPUs of this machine, with --jobs 1; the batches stay as they are.",
 )
+@click.option("--tensorboard", is_flag=True, help="Draw curves for TensorBoard (extra [tensorboard]) beside each cell.")
 @_data_dir
 @_results_dir
 @_folder("--saved-models-dir", "saved_models", "Where SavedModels go.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be run.")
 def run_grid(
     preset, phases, conditions, classifiers, seeds, recipe, swept, epochs, kernel, precision, validation_files,
-    jobs, strategy, data_dir, results_dir, saved_models_dir, dry_run,
+    jobs, strategy, tensorboard, data_dir, results_dir, saved_models_dir, dry_run,
 ):  # fmt: skip
     """Train and evaluate the cells of the grid that are not done yet."""
     if strategy == "mirrored" and jobs > 1:
@@ -272,9 +273,11 @@ def run_grid(
     from cifake_keras import processes
 
     processes.import_tensorflow()
-    from cifake_keras import grid, replicas, splits, training
+    from cifake_keras import curves, grid, replicas, splits, training
 
     replicas.strategy(strategy)  # refuses before anything is done
+    if tensorboard:
+        curves.require()
     settings = Settings(
         preset=preset,
         data_dir=data_dir,
@@ -286,6 +289,7 @@ def run_grid(
         kernel=kernel,
         precision=training.resolve_precision(precision),
         strategy=strategy,
+        tensorboard=tensorboard,
         validation_files=splits.read_validation_files(validation_files),
     )
     grid.run(wanted, settings, processes.Local(jobs))

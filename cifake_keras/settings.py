@@ -14,6 +14,7 @@ class Settings:
     """precision: "float32" or "bfloat16". epochs: of the classifiers, in place of the protocol's.
 
     strategy: "none", or "mirrored" on all GPUs; it changes no more than the last digits.
+    tensorboard: whether each training draws its curves.
     """
 
     preset: str
@@ -26,6 +27,7 @@ class Settings:
     kernel: str = protocol.KERNELS[0]
     precision: str = "float32"
     strategy: str = STRATEGIES[0]
+    tensorboard: bool = False
     validation_files: frozenset[str] = frozenset()
 
     @property

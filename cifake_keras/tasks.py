@@ -43,10 +43,8 @@ class Task(ABC):
         started = time.monotonic()
         self._begin()
         metrics = self.measure()
-        timed = {
-            "environment": environment(self.phase.settings.strategy),
-            "seconds": round(time.monotonic() - started, 1),
-        }
+        seconds = round(time.monotonic() - started, 1)
+        timed = {"environment": environment(self.phase.settings.strategy), "seconds": seconds}
         files.write_json(self.folder / cells.METRICS, {**metrics, **timed})
         self.tidy()
 
@@ -62,7 +60,8 @@ class Task(ABC):
         (self.folder / checkpoints.FILE).unlink(missing_ok=True)
 
     def session(self) -> training.Session:
-        return training.Session(self.title, self.phase.settings.precision, self.folder, self.phase.settings.strategy)
+        settings = self.phase.settings
+        return training.Session(self.title, settings.precision, self.folder, settings.strategy, settings.tensorboard)
 
     def _refuse_diverged(self, history: pd.DataFrame) -> None:
         if training.diverged(history):

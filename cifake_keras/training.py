@@ -3,7 +3,7 @@
 import gc
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import keras
@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from cifake_keras import checkpoints, interruption, models, pipeline, progress, replicas
+from cifake_keras import checkpoints, curves, interruption, models, pipeline, progress, replicas
 from cifake_keras.checkpoints import Checkpoint, State
 from cifake_keras.conditions import classifier_inputs, to_unit
+from cifake_keras.curves import Curves
 from cifake_keras.optimizer import CoupledAdam
 from cifake_keras.perturbations import perturb
 from cifake_keras.protocol import Condition, Hyperparameters
@@ -163,13 +164,15 @@ class Session:
     """How and where a training runs.
 
     title: what it is called on screen. folder: keeps the checkpoint from which it goes on when it was stopped; without,
-    it starts anew. precision: "float32" or "bfloat16". strategy: see replicas.
+    it starts anew. precision: "float32" or "bfloat16". strategy: see replicas. tensorboard: whether it draws
+    curves in the folder.
     """
 
     title: str
     precision: str
     folder: Path | None = None
     strategy: str = "none"
+    tensorboard: bool = False
 
 
 def train_classifiers(
@@ -198,8 +201,10 @@ def train_classifiers(
     model = SideBySide(condition, encoder, networks, optimizers, strategy)
     # XLA is two to four times slower than oneDNN on a processor.
     model.compile(jit_compile=False)
+    common = {"condition": condition.name, "classifier": classifier, "seed": seed}
+    described = [{**common, **asdict(candidate)} for candidate in candidates]
     with strategy.scope():
-        histories = _fit(model, [*networks, *optimizers], train, validation, candidates[0], seed, session)
+        histories = _fit(model, [*networks, *optimizers], train, validation, candidates[0], seed, session, described)
     networks = [models.with_precision(network, "float32") for network in networks]
     return list(zip(networks, histories, strict=True))
 
@@ -223,27 +228,33 @@ def train_autoencoder(
         optimizer = _optimizer(hyperparameters, pipeline.steps(train, hyperparameters.batch_size))
     model = Reconstruction(network, optimizer, strategy)
     model.compile(jit_compile=False)
+    described = {"classifier": "autoencoder", "seed": seed, **asdict(hyperparameters)}
     with strategy.scope():
-        (history,) = _fit(model, [network, optimizer], train, validation, hyperparameters, seed, session)
+        (history,) = _fit(model, [network, optimizer], train, validation, hyperparameters, seed, session, [described])
     return models.with_precision(network, "float32"), history
 
 
-def _fit(model, learning, train, validation, hyperparameters, seed, session) -> list[pd.DataFrame]:
-    """Calls Keras's fit for each epoch that is left. learning: the networks and optimisers that it changes."""
+def _fit(model, learning, train, validation, hyperparameters, seed, session, described) -> list[pd.DataFrame]:
+    """Calls Keras's fit for each epoch that is left.
+
+    learning: the networks and optimisers that it changes. described: what TensorBoard is told of each network.
+    """
     gc.collect()  # models of earlier trainings are cycles, and Python does not know what they weigh
     steps = pipeline.steps(train, hyperparameters.batch_size)
     variables = [variable for part in (*learning, *model.metrics) for variable in part.variables]
     checkpoint = Checkpoint(session.folder and session.folder / checkpoints.FILE, variables)
     with progress.task(session.title, steps * hyperparameters.epochs) as tell, interruption.deferred() as pending:
         state = checkpoint.restore()
-        reporter = _Reporter(session.title, steps, hyperparameters.epochs, state, tell)
+        told = [_Reporter(session.title, steps, hyperparameters.epochs, state, tell)]
+        if session.tensorboard:
+            told.append(Curves(session.folder / curves.FOLDER, described, len(train), state))
         while state.epoch < hyperparameters.epochs and _finite(state.history):
             model.fit(
                 pipeline.training_batches(train, hyperparameters.batch_size, seed, state.epoch, state.step),
                 initial_epoch=state.epoch,
                 epochs=state.epoch + 1,
                 validation_data=pipeline.evaluation_batches(validation),
-                callbacks=[reporter, _Keeper(checkpoint, state, pending)],
+                callbacks=[*told, _Keeper(checkpoint, state, pending)],
                 shuffle=False,
                 verbose=0,
             )

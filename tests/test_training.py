@@ -154,13 +154,12 @@ ON_A_SECOND_DEVICE = """
 import tensorflow as tf
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-from cifake_keras import models, perturbations, protocol, training
+from cifake_keras import models, perturbations, protocol, replicas, training
 from cifake_keras.optimizer import CoupledAdam
 with tf.device("CPU:1"):
     network = models.bird_lotfi()
-    path = training.SideBySide(
-        protocol.CONDITIONS["perturbed_autoencoded"], models.autoencoder(), [network], [CoupledAdam(1e-3, 0.0)], tf.distribute.get_strategy()
-    )
+    condition, adam = protocol.CONDITIONS["perturbed_autoencoded"], CoupledAdam(1e-3, 0.0)
+    path = training.SideBySide(condition, models.autoencoder(), [network], [adam], replicas.strategy("none"))
 batch = {"image": tf.zeros([2, 32, 32, 3], tf.uint8), "draws": perturbations.draw(2, 0)}, tf.zeros([2, 1])
 
 @tf.function
