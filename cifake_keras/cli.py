@@ -263,11 +263,11 @@ def run_grid(
     """Train and evaluate the cells of the grid that are not done yet."""
     if strategy == "mirrored" and jobs > 1:
         raise click.UsageError("--strategy mirrored gives each model all GPUs: leave --jobs at 1.")
-    from cifake_keras import cells
+    from cifake_keras import cells, status
 
     wanted = cells.grid(phases, conditions, classifiers, seeds)
     if dry_run:
-        _print_states(wanted, results_dir)
+        click.echo("\n".join(status.report(status.pieces(wanted, results_dir))))
         return
 
     from cifake_keras import processes
@@ -316,20 +316,16 @@ def examine(phases, conditions, classifiers, seeds, validation_files, jobs, data
 @main.command()
 @_selection
 @_results_dir
-def status(phases, conditions, classifiers, seeds, results_dir):
-    """Show which cells of the grid are done, unfinished or to do."""
-    from cifake_keras import cells
+@click.option("--watch", is_flag=True, help="Tell it again and again, until each cell is done or has failed.")
+def status(phases, conditions, classifiers, seeds, results_dir, watch):
+    """Show which cells of the grid, and what they need, are done, running, failed or to do, and the time left."""
+    from cifake_keras import cells, status
 
-    _print_states(cells.grid(phases, conditions, classifiers, seeds), results_dir)
-
-
-def _print_states(wanted, results_dir: Path) -> None:
-    from cifake_keras import cells
-
-    states = [cells.state(cell.folder(results_dir)) for cell in wanted]
-    for cell, state in zip(wanted, states, strict=True):
-        click.echo(f"{state:<11}{cell}")
-    click.echo(", ".join(f"{states.count(state)} {state}" for state in (cells.DONE, cells.UNFINISHED, cells.ABSENT)))
+    wanted = cells.grid(phases, conditions, classifiers, seeds)
+    if watch:
+        status.watch(wanted, results_dir)
+    else:
+        click.echo("\n".join(status.report(status.pieces(wanted, results_dir))))
 
 
 @main.command()

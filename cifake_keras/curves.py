@@ -33,12 +33,13 @@ class Curves(keras.callbacks.Callback):
         from tensorboard.plugins.hparams import api
 
         shutil.rmtree(folder, ignore_errors=True)
-        names = [f"candidate-{i}" for i in range(len(hyperparameters))] if len(hyperparameters) > 1 else [""]
+        count = len(hyperparameters)
+        folders = [folder / f"candidate-{i}" for i in range(count)] if count > 1 else [folder]
         self.state, self._images = state, images
-        self._writers = [tf.summary.create_file_writer(str(folder / name)) for name in names]
-        for writer, values in zip(self._writers, hyperparameters, strict=True):
+        self._writers = [tf.summary.create_file_writer(str(each)) for each in folders]
+        for each, writer, values in zip(folders, self._writers, hyperparameters, strict=True):
             with writer.as_default(step=0):
-                api.hparams(values)
+                api.hparams(values, trial_id=str(each))  # else equal ones of two phases would be one trial
         for done in state.history:
             self._add(done)
 

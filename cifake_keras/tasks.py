@@ -17,7 +17,7 @@ import pandas as pd
 import tensorflow as tf
 from scipy.special import expit
 
-from cifake_keras import cells, checkpoints, evaluation, files, models, protocol, replicas, sweep, training
+from cifake_keras import cells, evaluation, files, models, protocol, replicas, sweep, training
 from cifake_keras.cells import Cell
 from cifake_keras.errors import UserError
 from cifake_keras.metrics import metrics
@@ -32,8 +32,7 @@ class Task(ABC):
 
     def __init__(self, phase: PhaseRun, title: str, folder: Path):
         self.phase, self.title, self.folder = phase, title, folder
-        runs = phase.settings.results_dir / "runs"
-        self.claim = phase.settings.results_dir / ".claims" / "-".join(folder.relative_to(runs).parts)
+        self.claim = cells.claim(phase.settings.results_dir, folder)
 
     def done(self) -> bool:
         """Raises UserError where it was done with other settings."""
@@ -57,7 +56,7 @@ class Task(ABC):
 
     def tidy(self) -> None:
         """Removes the checkpoint, which a process that was killed may have left."""
-        (self.folder / checkpoints.FILE).unlink(missing_ok=True)
+        (self.folder / cells.CHECKPOINT).unlink(missing_ok=True)
 
     def session(self) -> training.Session:
         settings = self.phase.settings

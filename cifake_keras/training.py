@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from cifake_keras import checkpoints, curves, interruption, models, pipeline, progress, replicas
+from cifake_keras import cells, curves, interruption, models, pipeline, progress, replicas
 from cifake_keras.checkpoints import Checkpoint, State
 from cifake_keras.conditions import classifier_inputs, to_unit
 from cifake_keras.curves import Curves
@@ -242,7 +242,7 @@ def _fit(model, learning, train, validation, hyperparameters, seed, session, des
     gc.collect()  # models of earlier trainings are cycles, and Python does not know what they weigh
     steps = pipeline.steps(train, hyperparameters.batch_size)
     variables = [variable for part in (*learning, *model.metrics) for variable in part.variables]
-    checkpoint = Checkpoint(session.folder and session.folder / checkpoints.FILE, variables)
+    checkpoint = Checkpoint(session.folder and session.folder / cells.CHECKPOINT, variables)
     with progress.task(session.title, steps * hyperparameters.epochs) as tell, interruption.deferred() as pending:
         state = checkpoint.restore()
         told = [_Reporter(session.title, steps, hyperparameters.epochs, state, tell)]

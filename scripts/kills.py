@@ -24,7 +24,7 @@ import pandas as pd
 import scaled
 import stand_ins
 
-from cifake_keras import cells, checkpoints, executors, files, protocol
+from cifake_keras import cells, executors, files, protocol
 from cifake_keras.progress import say
 
 PHASE = "phase1"
@@ -33,7 +33,7 @@ LONGEST = 20  # seconds until a kill, at most
 
 # They differ from run to run, or hold more after a kill; none is read to make a result.
 TIMED = {"seconds", "environment"}
-PASSING = {checkpoints.FILE, executors.LOG, executors.FAILURE}
+PASSING = {cells.CHECKPOINT, executors.LOG, executors.FAILURE}
 
 PROBABILITIES = """
 import sys, numpy as np, tensorflow as tf

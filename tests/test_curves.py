@@ -51,9 +51,11 @@ def test_the_curves_are_the_history_and_a_resumed_training_does_not_double_them(
 
 def test_each_candidate_has_its_hyperparameters(resumed):
     folder, _ = resumed
-    for run, values in zip(runs(folder), CANDIDATES, strict=True):
+    for i, (run, values) in enumerate(zip(runs(folder), CANDIDATES, strict=True)):
         content = run.SummaryMetadata(metadata.SESSION_START_INFO_TAG).plugin_data.content
-        told = metadata.parse_session_start_info_plugin_data(content).hparams
+        session = metadata.parse_session_start_info_plugin_data(content)
+        assert session.group_name == str(folder / curves.FOLDER / f"candidate-{i}")
+        told = session.hparams
         assert told["learning_rate"].number_value == values.learning_rate and told["l2"].number_value == values.l2
         assert told["condition"].string_value == "baseline" and told["classifier"].string_value == "bird_lotfi"
 

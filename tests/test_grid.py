@@ -80,7 +80,7 @@ def test_a_changed_setting_is_named(study, data_dir):
 
 def test_status_counts_the_cells(study):
     status = command("status", "--results-dir", study / "results")
-    assert "4 done, 0 unfinished, 4 to do" in status.stdout
+    assert "5 done, 0 running, 0 failed, 0 unfinished, 5 to do" in status.stdout
 
 
 @pytest.fixture(scope="module")
