@@ -10,12 +10,12 @@ from pathlib import Path
 from statistics import mean
 
 import numpy as np
+from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
 from cifake_keras import cells, executors, files, protocol, sweep
 from cifake_keras.cells import ABSENT, DONE, UNFINISHED, Cell
-from cifake_keras.progress import console
 
 RUNNING, FAILED = "running", "failed"
 
@@ -48,14 +48,18 @@ class Piece:
 
 
 def watch(wanted: Sequence[Cell], results_dir: Path) -> None:
-    """Shows the report until each cell is done or has failed; without a terminal, the lines that have changed."""
-    before: list[str] = []
+    """Shows until each cell is done or has failed what is neither done nor to do, which fits a terminal.
+
+    Without a terminal, each line of the report that has changed.
+    """
+    console, before = Console(highlight=False, soft_wrap=True), []
     with Live(console=console, auto_refresh=False) as live:
         while True:
             found = pieces(wanted, results_dir)
             now = report(found)
             if console.is_terminal:
-                live.update(Text("\n".join(now)), refresh=True)
+                begun = [str(piece) for piece in found.values() if piece.state not in (DONE, ABSENT)]
+                live.update(Text("\n".join([*begun, now[-1]])), refresh=True)
             elif changed := [line for line in now if line not in before]:
                 print(*changed, sep="\n", flush=True)
             if all(found[cell.folder(results_dir)].state in (DONE, FAILED) for cell in wanted):
