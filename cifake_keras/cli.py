@@ -56,6 +56,7 @@ def _folder(option: str, default: str, purpose: str):
     )
 
 
+DETECTOR = Path("/work/main/paper/saved_models/phase1/baseline")
 _data_dir = _folder("--data-dir", "data", "Where prepared sources are kept.")
 _results_dir = _folder("--results-dir", "results", "Where cells, tables and figures are kept.")
 _preset = click.option("--preset", type=click.Choice(protocol.PRESETS), default="available", show_default=True)
@@ -368,6 +369,44 @@ def report(results_dir):
     from cifake_keras.report import page
 
     click.echo(page.write(results_dir))
+
+
+def _vacant(context, parameter, path: Path) -> Path:
+    """What is there is not replaced: it may be anything."""
+    if path.is_file() or (path.is_dir() and any(path.iterdir())):
+        raise click.BadParameter(f"{path} is there already; name another place, or delete it.")
+    return path.resolve()
+
+
+def _output(**options):
+    return click.option("--output", type=click.Path(path_type=Path), callback=_vacant, **options)
+
+
+_model = click.argument("model", type=click.Path(path_type=Path, exists=True, file_okay=False), default=DETECTOR)
+
+
+@main.command()
+@_model
+@click.option("--format", "name", type=click.Choice(["savedmodel", "litert", "onnx", "tfjs"]), required=True)
+@_output(required=True, help="The file (litert, onnx) or folder to write.")
+@click.option("--float16", is_flag=True, help="litert and tfjs: store weights in half the room.")
+def export(model, name, output, float16):
+    """Write a SavedModel (without MODEL, the one that comes with the package) for another runtime, and check it."""
+    from cifake_keras import formats
+
+    difference = formats.export(model, name, output, float16)
+    click.echo(f"{output}: the probabilities of 256 images differ from the SavedModel's by at most {difference:.1g}")
+
+
+@main.command()
+@_model
+@_output(default="page", show_default=True, help="The folder to write.")
+def page(model, output):
+    """Write a page that runs a SavedModel in the browser; any web server of static files can host it."""
+    from cifake_keras import page
+
+    page.write(model, output)
+    click.echo(f"{output}; to look at it: python -m http.server --bind localhost --directory {output}")
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ async function start() {
   try {
     predict = await load();
   } catch (error) {
-    say(`The detector could not be loaded (${error.message}). Serve this folder over HTTP and use a current browser.`, true);
+    say(`The detector could not be loaded (${error.message}). Serve this folder over HTTP and use a current browser.`, "wrong");
     return;
   }
   $("file").disabled = false;
@@ -50,7 +50,7 @@ async function look([file]) {
     if (turn === latest) show(file, picture);
   } catch (error) {
     if (!(error instanceof Unreadable)) throw error;
-    if (turn === latest) say(error.message, true);
+    if (turn === latest) say(error.message, "wrong");
   }
 }
 
@@ -68,7 +68,7 @@ function show(file, { pixels, width, height }) {
   paint($("seen"), image);
   explain(image);
   $("answer").hidden = false;
-  say(`${verdict}: ${percent(probability)} probability of a generator.`);
+  say(`${verdict}: ${percent(probability)} probability of a generator.`, "told");
 }
 
 /** One decimal, and never certain. */
@@ -106,9 +106,10 @@ function paint(canvas, image) {
   canvas.getContext("2d").putImageData(data, 0, 0);
 }
 
-function say(text, wrong = false) {
+/** kind: "wrong", or "told" where the page shows it already and a screen reader alone needs the words. */
+function say(text, kind = "") {
   $("status").textContent = text;
-  $("status").classList.toggle("wrong", wrong);
+  $("status").className = kind;
 }
 
 start();
