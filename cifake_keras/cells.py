@@ -79,6 +79,16 @@ def is_done(folder: Path, config: dict) -> bool:
     return True
 
 
+def check_weights(folder: Path) -> None:
+    """Raises UserError where the weights in `folder` are not those whose digest was recorded with its metrics.
+
+    Results of versions that recorded none are believed.
+    """
+    recorded = files.read_json(folder / METRICS).get(WEIGHTS)
+    if recorded and files.sha256(folder / WEIGHTS) != recorded:
+        raise UserError(f"{folder / WEIGHTS} is not what was trained; delete {folder / METRICS} to train it anew.")
+
+
 def _flat(value, prefix: str = "") -> dict[str, object]:
     """Nested settings as {"hyperparameters.epochs": 5, ...}."""
     if isinstance(value, dict):

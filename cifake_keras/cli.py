@@ -1,14 +1,13 @@
 """Click commands. Each imports what it needs when it runs: TensorFlow alone takes seconds."""
 
-import errno
 import itertools
 import os
 from pathlib import Path
 
 import click
 
-from cifake_keras import protocol
-from cifake_keras.errors import UserError
+from cifake_keras import interruption, protocol
+from cifake_keras.errors import WHOLE, UserError, of_the_disk
 from cifake_keras.sources import BUILDERS
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -16,37 +15,28 @@ os.environ["KERAS_BACKEND"] = "tensorflow"
 
 
 class _Commands(click.Group):
-    """Turns what went wrong outside the program into one sentence and exit status 2."""
+    """Turns what went wrong outside the program into one sentence and an exit status."""
 
     def invoke(self, context: click.Context):
+        interruption.raised()
         try:
             return super().invoke(context)
         except UserError as error:
-            raise _failure(str(error)) from error
+            raise _failure(str(error), error.status) from error
         except BrokenPipeError:  # by `| head`; click ends quietly
             raise
         except Exception as error:
-            if not (what := _what_the_disk_said(error)):
+            if not (what := of_the_disk(error)):
                 raise
-            raise _failure(f"{what}. Nothing half-written was left; mend it and run the command again.") from error
-        except KeyboardInterrupt:
+            raise _failure(f"{what}. {WHOLE}") from error
+        except interruption.Interrupted as interrupted:
             click.echo("Interrupted. What is finished is kept; the same command goes on from there.", err=True)
-            raise SystemExit(130) from None
+            raise SystemExit(interrupted.status) from None
 
 
-def _what_the_disk_said(error: Exception) -> str | None:
-    """A full or read-only disk as TensorFlow, HDF5 and array_record tell it, in exceptions of their own."""
-    reasons = map(os.strerror, (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO))
-    if isinstance(error, OSError) and error.filename:
-        return f"{error.filename}: {error.strerror}"
-    if reason := next((reason for reason in reasons if reason in str(error)), None):
-        return f"{reason}, where data, results or SavedModels are written"
-    return str(error) if isinstance(error, OSError) else None
-
-
-def _failure(message: str) -> click.ClickException:
+def _failure(message: str, status: int = UserError.status) -> click.ClickException:
     failure = click.ClickException(message)
-    failure.exit_code = 2
+    failure.exit_code = status
     return failure
 
 
@@ -270,9 +260,9 @@ def run_grid(
         _print_states(wanted, results_dir)
         return
 
-    from cifake_keras import executors
+    from cifake_keras import processes
 
-    executors.import_tensorflow()
+    processes.import_tensorflow()
     from cifake_keras import grid, splits, training
     from cifake_keras.settings import Settings
 
@@ -288,7 +278,7 @@ def run_grid(
         precision=training.resolve_precision(precision),
         validation_files=splits.read_validation_files(validation_files),
     )
-    grid.run(wanted, settings, jobs)
+    grid.run(wanted, settings, processes.Local(jobs))
 
 
 @main.command()
@@ -299,13 +289,14 @@ def run_grid(
 @_results_dir
 def examine(phases, conditions, classifiers, seeds, validation_files, jobs, data_dir, results_dir):
     """Test finished cells on every path and on altered images, and measure their saliency."""
-    from cifake_keras import cells, executors
+    from cifake_keras import cells, processes
 
-    executors.import_tensorflow()
+    processes.import_tensorflow()
     from cifake_keras import examination, splits
 
     wanted = cells.grid(phases, conditions, classifiers, seeds)
-    examination.run(wanted, data_dir, results_dir, splits.read_validation_files(validation_files), jobs)
+    validation_files = splits.read_validation_files(validation_files)
+    examination.run(wanted, data_dir, results_dir, validation_files, processes.Local(jobs))
 
 
 @main.command()

@@ -1,5 +1,29 @@
 """What goes wrong through no fault of the program."""
 
+import errno
+import os
+
+# What is said when the disk is full.
+WHOLE = "Nothing half-written was left; mend it and run the command again."
+
 
 class UserError(Exception):
-    """One sentence for people: what is wrong, with which file or option, and what to do. Exit status 2."""
+    """One sentence for people: what is wrong, with which file or option, and what to do."""
+
+    status = 2
+
+
+class Unfinished(UserError):
+    """Some of the work failed, the rest is done."""
+
+    status = 1
+
+
+def of_the_disk(error: Exception) -> str | None:
+    """A full or read-only disk as TensorFlow, HDF5 and array_record tell it, in exceptions of their own."""
+    reasons = map(os.strerror, (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO))
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    if reason := next((reason for reason in reasons if reason in str(error)), None):
+        return f"{reason}, where data, results or SavedModels are written"
+    return str(error) if isinstance(error, OSError) else None

@@ -28,6 +28,7 @@ from cifake_keras.cells import Cell
 from cifake_keras.conditions import classifier_input
 from cifake_keras.errors import UserError
 from cifake_keras.evaluation import Scorer
+from cifake_keras.executors import Executor
 from cifake_keras.phases import PhaseRun
 from cifake_keras.progress import say, track
 from cifake_keras.protocol import Condition
@@ -37,10 +38,13 @@ from cifake_keras.splits import ImageSet
 from cifake_keras.tasks import Task, read_classifier
 
 
-def run(wanted: Iterable[Cell], data_dir: Path, results_dir: Path, validation_files: frozenset[str], jobs: int) -> None:
-    """Examines the finished ones among `wanted`, in `jobs` processes.
+def run(
+    wanted: Iterable[Cell], data_dir: Path, results_dir: Path, validation_files: frozenset[str], executor: Executor
+) -> None:
+    """Examines the finished ones among `wanted`.
 
-    Raises UserError where none is finished, or the images are not those that it was made with.
+    Raises UserError where none is finished, or the images are not those that it was made with; Unfinished where an
+    examination failed, when all the others are done.
     """
     done = [cell for cell in wanted if cells.state(cell.folder(results_dir)) == cells.DONE]
     if not done:
@@ -49,20 +53,17 @@ def run(wanted: Iterable[Cell], data_dir: Path, results_dir: Path, validation_fi
     settings = Settings(
         recorded["preset"], data_dir, results_dir, kernel=recorded["kernel"], validation_files=validation_files
     )
-    tasks = _tasks(done, settings)
-    for phase in {task.phase for task in tasks}:
+    found = tasks(done, settings)
+    for phase in {task.phase for task in found}:
         scores.write_images(results_dir / "runs" / phase.phase.name, phase.data)
-    left = [task for task in tasks if not task.done()]
-    say(f"{len(tasks) - len(left)} cells examined before, {len(left)} to examine")
-    executors.share(left, jobs, "cifake_keras.examination:work", done, settings)
+    left = [task for task in found if not task.done()]
+    say(f"{len(found) - len(left)} cells examined before, {len(left)} to examine")
+    if unfinished := executors.settle(executor, left, "cifake_keras.examination:tasks", done, settings):
+        raise unfinished
 
 
-def work(done: list[Cell], settings: Settings) -> None:
-    """Examines what is not yet, sharing it with other processes that do the same."""
-    executors.work(_tasks(done, settings))
-
-
-def _tasks(done: list[Cell], settings: Settings) -> list["ExaminationTask"]:
+def tasks(done: list[Cell], settings: Settings) -> list["ExaminationTask"]:
+    """The examinations of finished cells."""
     phases = {name: ExaminedPhase(name, settings) for name in dict.fromkeys(cell.phase for cell in done)}
     return [ExaminationTask(phases[cell.phase], cell) for cell in done]
 
@@ -155,9 +156,6 @@ class ExaminationTask(Task):
             "saliency_images": protocol.SALIENCY_IMAGES,
             "sanity_images": protocol.SANITY_IMAGES,
         }
-
-    def ready(self) -> bool:
-        return True
 
     def measure(self) -> dict:
         classifier = read_classifier(self.folder.parent, self.cell.classifier)

@@ -1,37 +1,95 @@
 """Files and folders that appear whole or not at all."""
 
 import contextlib
+import glob
 import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
+import socket
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
+from filelock import SoftFileLease
+
 from cifake_keras.errors import UserError
+
+_DAY = 24 * 60 * 60  # seconds
 
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yields a temporary name beside `path`; what is written there, file or folder, replaces it at the end.
 
-    The temporary name keeps the suffix, which some writers look at. Whatever fails, `path` stays as it was.
+    The temporary name keeps the suffix, which some writers look at. Whatever fails, `path` stays as it was. What killed
+    processes left under such names is removed.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{os.getpid()}.{path.name}")
+    temporary, old = _temporary(path, "new"), _temporary(path, "old")
+    for left in [temporary, old, *filter(_abandoned, path.parent.glob(f".*.*.*.{glob.escape(path.name)}"))]:
+        _remove(left)
     try:
         yield temporary
+        _reach_disk(temporary)
         if path.is_dir():
-            shutil.rmtree(path)  # a folder cannot be renamed onto another one
+            path.rename(old)  # a folder cannot be renamed onto another one
         temporary.rename(path)
     finally:
-        if temporary.is_dir():
-            shutil.rmtree(temporary)
-        elif temporary.exists():
-            # Emptied first: HDF5 holds the file open after a failure, and must find room to close it on a full disk.
+        _remove(temporary)
+        _remove(old)
+
+
+def _temporary(path: Path, purpose: str) -> Path:
+    return path.with_name(f".{socket.gethostname()}.{os.getpid()}.{purpose}.{path.name}")
+
+
+def _abandoned(temporary: Path) -> bool:
+    """Its process is dead, or, if it is another machine's, has not touched it for a day."""
+    host, process = temporary.name.rsplit(".new.", 1)[0].rsplit(".old.", 1)[0].removeprefix(".").rsplit(".", 1)
+    if host == socket.gethostname():
+        return process.isdecimal() and not psutil.pid_exists(int(process))
+    with contextlib.suppress(FileNotFoundError):
+        return time.time() - temporary.stat().st_mtime > _DAY
+    return False
+
+
+def _reach_disk(path: Path) -> None:
+    """A rename may outlive a power failure that what was written does not."""
+    if path.is_file():
+        with open(path, "rb") as file:
+            os.fsync(file.fileno())
+
+
+def _remove(temporary: Path) -> None:
+    if temporary.is_dir():
+        shutil.rmtree(temporary, ignore_errors=True)
+    elif temporary.exists():
+        # Emptied first: HDF5 holds the file open after a failure, and must find room to close it on a full disk.
+        with contextlib.suppress(FileNotFoundError):  # another process removes it too
             os.truncate(temporary, 0)
             temporary.unlink()
+
+
+def claim(path: Path, timeout: float = -1) -> SoftFileLease:
+    """A lock that works between machines: a file with a heartbeat.
+
+    It lapses a minute after its last one, or at once where its process is known to be dead. timeout: seconds to wait
+    before Timeout is raised; -1 waits for ever.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return SoftFileLease(path, lease_duration=60, timeout=timeout)
+
+
+def make_once(path: Path, write: Callable[[Path], None]) -> None:
+    """Has `write` make a file or folder that is not there; processes that want the same wait for the first of them."""
+    if not path.exists():
+        with claim(path.with_name(f"{path.name}.claim")):
+            if not path.exists():
+                with replacing(path) as temporary:
+                    write(temporary)
 
 
 def sha256(path: Path) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from cifake_keras import cells, examples, executors, export, files, protocol
 from cifake_keras.cells import Cell
+from cifake_keras.executors import Executor
 from cifake_keras.phases import PhaseRun
 from cifake_keras.progress import say
 from cifake_keras.protocol import Condition
@@ -13,75 +14,83 @@ from cifake_keras.settings import Settings
 from cifake_keras.tasks import AutoencoderTask, CellTask, Task, read_classifier
 
 
-def run(wanted: Iterable[Cell], settings: Settings, jobs: int = 1) -> None:
-    """Runs what is not done, in `jobs` processes, then exports and draws examples of each phase.
+def run(wanted: Iterable[Cell], settings: Settings, executor: Executor) -> None:
+    """Runs what is not done, then exports and draws examples of each phase.
 
-    Raises UserError where images are missing, or a finished cell was made with other settings.
+    Raises UserError where images are missing, or a finished cell was made with other settings; Unfinished where a cell
+    failed, when all the others are done and exported.
     """
     wanted = list(wanted)
     phases = _phases(wanted, settings)
     for phase in phases.values():
         phase.introduce()
+    for task in _cells(wanted, phases):
+        if task.done():
+            say(f"{task.title}: done before")
+            task.tidy()
     left = _left(wanted, phases)
-    folders = {task.folder for task in left}
-    for cell in wanted:
-        if cell.folder(settings.results_dir) not in folders:
-            say(f"{cell}: done before")
-    executors.share(left, jobs, "cifake_keras.grid:work", wanted, settings)
+    unfinished = executors.settle(executor, left, "cifake_keras.grid:tasks", wanted, settings)
     for phase in phases.values():
-        _finish(phase)
+        with files.claim(settings.results_dir / ".claims" / f"{phase.phase.name}-export"):
+            _finish(phase)
+    if unfinished:
+        raise unfinished
 
 
-def work(wanted: list[Cell], settings: Settings) -> None:
-    """Runs what is not done, sharing it with other processes that do the same."""
-    executors.work(_left(wanted, _phases(wanted, settings)))
+def tasks(wanted: list[Cell], settings: Settings) -> list[Task]:
+    """What is not done of `wanted` and what it needs."""
+    return _left(wanted, _phases(wanted, settings))
 
 
 def _phases(wanted: list[Cell], settings: Settings) -> dict[str, PhaseRun]:
     return {name: PhaseRun(name, settings) for name in dict.fromkeys(cell.phase for cell in wanted)}
 
 
+def _cells(wanted: list[Cell], phases: dict[str, PhaseRun]) -> list[CellTask]:
+    return [CellTask(phases[cell.phase], cell) for cell in wanted]
+
+
 def _left(wanted: list[Cell], phases: dict[str, PhaseRun]) -> list[Task]:
     """What is not done: cells, before them what they need, and first the autoencoders, for which most others wait."""
     needed: dict[Path, Task] = {}
-    for cell in wanted:
-        task = CellTask(phases[cell.phase], cell)
-        needed |= {task.folder: task for task in [*task.sweep_tasks(), task]}
-    left = [task for task in needed.values() if not task.done()]
-    waited_for = dict.fromkeys(task.phase for task in left if task.autoencoded)
-    autoencoders = [AutoencoderTask(phase) for phase in waited_for]
-    return [task for task in autoencoders if not task.done()] + left
+    for cell in _cells(wanted, phases):
+        if not cell.done():
+            needed |= {task.folder: task for task in [*cell.needs(), cell] if not task.done()}
+    return sorted(needed.values(), key=lambda task: not isinstance(task, AutoencoderTask))
 
 
 def _finish(phase: PhaseRun) -> None:
-    """Exports each condition's best cell by validation accuracy, and draws the figures' examples."""
+    """Draws the figures' examples and exports each condition's best cell by validation accuracy, unless it has been.
+
+    Exported comes last, so that a run that was killed in between does both.
+    """
     best = {
         condition: cell
         for condition in protocol.CONDITIONS.values()
         if (cell := best_cell(phase.settings.results_dir, phase.phase.name, condition.name))
     }
-    exported = [_export(phase, condition, *cell) for condition, cell in best.items()]
-    if not any(exported):
+    outdated = {condition: cell for condition, cell in best.items() if not _is_exported(phase, condition, cell[1])}
+    if not outdated:
         return
     networks = {
-        condition: (read_classifier(cell[0], cell[1]["classifier"]), phase.autoencoder_of(condition))
-        for condition, cell in best.items()
+        condition: (read_classifier(folder, metrics["classifier"]), phase.autoencoder_of(condition))
+        for condition, (folder, metrics) in best.items()
     }
     path = phase.settings.results_dir / "runs" / phase.phase.name / "examples.npz"
     examples.write(path, phase.settings.preset, phase.data, networks)
+    for condition, (_, metrics) in outdated.items():
+        target = _exported(phase, condition)
+        export.write(target, condition, *networks[condition], phase.settings.kernel, _model_card(metrics))
+        say(f"SavedModel of {condition.title}: {target}")
 
 
-def _export(phase: PhaseRun, condition: Condition, folder: Path, metrics: dict) -> bool:
-    """Whether there was anything to export: the card of an earlier export may tell of the same cell."""
-    target = phase.settings.saved_models_dir / phase.phase.name / condition.name
-    card = _model_card(metrics)
-    path = target / export.MODEL_CARD
-    if path.exists() and files.read_json(path) == card:
-        return False
-    classifier = read_classifier(folder, metrics["classifier"])
-    export.write(target, condition, classifier, phase.autoencoder_of(condition), phase.settings.kernel, card)
-    say(f"SavedModel of {condition.title}: {target}")
-    return True
+def _exported(phase: PhaseRun, condition: Condition) -> Path:
+    return phase.settings.saved_models_dir / phase.phase.name / condition.name
+
+
+def _is_exported(phase: PhaseRun, condition: Condition, metrics: dict) -> bool:
+    path = _exported(phase, condition) / export.MODEL_CARD
+    return path.exists() and files.read_json(path) == _model_card(metrics)
 
 
 def best_cell(results_dir: Path, phase: str, condition: str) -> tuple[Path, dict] | None:

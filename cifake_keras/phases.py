@@ -13,6 +13,7 @@ from cifake_keras.progress import say
 from cifake_keras.protocol import Condition, Hyperparameters
 from cifake_keras.settings import Settings
 from cifake_keras.splits import ImageSet, PhaseImages
+from cifake_keras.training import Session
 
 
 class PhaseRun:
@@ -57,23 +58,24 @@ class PhaseRun:
     @cached_property
     def autoencoder(self) -> keras.Sequential:
         """The phase's, float32; its task must be done."""
-        network = models.autoencoder()
-        network.load_weights(cells.autoencoder_folder(self.settings.results_dir, self.phase.name) / cells.WEIGHTS)
+        network, folder = models.autoencoder(), cells.autoencoder_folder(self.settings.results_dir, self.phase.name)
+        cells.check_weights(folder)
+        network.load_weights(folder / cells.WEIGHTS)
         return network
 
     def autoencoder_of(self, condition: Condition) -> keras.Sequential | None:
         return self.autoencoder if condition.autoencoded else None
 
     def train(
-        self, cell: Cell, candidates: Sequence[Hyperparameters], seed: int, title: str
+        self, cell: Cell, candidates: Sequence[Hyperparameters], seed: int, session: Session
     ) -> list[tuple[keras.Sequential, pd.DataFrame]]:
         """A network and its history for each candidate; see training.train_classifiers."""
         condition = protocol.CONDITIONS[cell.condition]
         unchanging = condition.autoencoded and not condition.perturbed
         train, validation = self._reconstructed if unchanging else (self.data.train, self.data.validation)
-        autoencoder, precision = self.autoencoder_of(condition), self.settings.precision
+        autoencoder = self.autoencoder_of(condition)
         return training.train_classifiers(
-            train, validation, condition, cell.classifier, autoencoder, candidates, seed, precision, title
+            train, validation, condition, cell.classifier, autoencoder, candidates, seed, session
         )
 
     @cached_property

@@ -2,7 +2,7 @@
 
 A batch is ({"image": [b, 32, 32, 3], "draws": float32 [b, DRAWS]}, label float32 [b, 1]); images are uint8, or float32
 where they are reconstructions. The draws are all the chance a batch needs: order and draws follow from the seed and
-the epoch alone, so that a run can be repeated, or taken up at any epoch, on any device.
+the epoch alone, so that a run can be repeated, or taken up at any batch, on any device.
 """
 
 import math
@@ -23,32 +23,20 @@ def steps(images: ImageSet, batch_size: int) -> int:
     return math.ceil(len(images) / batch_size)
 
 
-def training_batches(images: ImageSet, batch_size: int, seed: int, epochs: int) -> tf.data.Dataset:
-    """All batches of epochs 0 to `epochs` - 1, one after the other; each epoch has its own order and draws."""
-
-    def epoch_plan(epoch: int) -> tuple[np.ndarray, np.ndarray]:
-        order = np.random.default_rng((seed, epoch)).permutation(len(images))
-        return order, perturbations.draw(len(images), seed, epoch)
-
-    return _batches(images, epochs, epoch_plan, batch_size)
+def training_batches(images: ImageSet, batch_size: int, seed: int, epoch: int, first: int = 0) -> tf.data.Dataset:
+    """The batches of an epoch, from number `first` on; each epoch has its own order and draws."""
+    order = np.random.default_rng((seed, epoch)).permutation(len(images))
+    draws = perturbations.draw(len(images), seed, epoch)
+    return _batches(images, order[first * batch_size :], draws[first * batch_size :], batch_size)
 
 
 def evaluation_batches(images: ImageSet, batch_size: int = 500) -> tf.data.Dataset:
     """Every image once, in order."""
-
-    def plan(_: int) -> tuple[np.ndarray, np.ndarray]:
-        return np.arange(len(images)), perturbations.draw(len(images), _EVALUATION_KEY)
-
-    return _batches(images, 1, plan, batch_size)
+    draws = perturbations.draw(len(images), _EVALUATION_KEY)
+    return _batches(images, np.arange(len(images)), draws, batch_size)
 
 
-def _batches(images: ImageSet, epochs: int, plan, batch_size: int) -> tf.data.Dataset:
-    def planned(epoch):
-        order, draws = tf.numpy_function(plan, [epoch], [tf.int64, tf.float32], stateful=False)
-        order.set_shape([len(images)])
-        draws.set_shape([len(images), perturbations.DRAWS])
-        return tf.data.Dataset.from_tensor_slices((order, draws)).batch(batch_size)
-
+def _batches(images: ImageSet, order: np.ndarray, draws: np.ndarray, batch_size: int) -> tf.data.Dataset:
     # Reconstructions are kept in float16, for which TensorFlow has no kernels on most processors.
     dtype = np.uint8 if images.dtype == np.uint8 else np.float32
 
@@ -64,5 +52,5 @@ def _batches(images: ImageSet, epochs: int, plan, batch_size: int) -> tf.data.Da
     # tf.data's autotuner can stall the end of every iterator for as long as its model thread sleeps.
     options = tf.data.Options()
     options.autotune.enabled = False
-    batches = tf.data.Dataset.range(epochs).flat_map(planned).map(filled).prefetch(4).with_options(options)
-    return batches.apply(tf.data.experimental.assert_cardinality(epochs * steps(images, batch_size)))
+    planned = tf.data.Dataset.from_tensor_slices((order, draws)).batch(batch_size)
+    return planned.map(filled).prefetch(4).with_options(options)

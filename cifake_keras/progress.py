@@ -6,7 +6,8 @@ A process that works for another one sends what it has to tell there (`relay`), 
 import contextlib
 import time
 from collections.abc import Callable, Iterable, Iterator
-from multiprocessing.queues import Queue
+from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import TypeVar
 
 from rich.console import Console
@@ -16,18 +17,40 @@ console = Console(stderr=True, highlight=False, soft_wrap=True)
 
 Item = TypeVar("Item")
 
-_relay: Queue | None = None
+_relay: Connection | None = None
+_log: Path | None = None
 
 
-def relay(queue: Queue) -> None:
-    """From now on this process sends its lines and its progress to `queue`."""
+def relay(connection: Connection) -> None:
+    """From now on this process sends its lines and its progress there."""
     global _relay
-    _relay = queue
+    _relay = connection
+
+
+def began(folder: Path) -> None:
+    """Lets the process that this one works for know which task it is doing."""
+    if _relay:
+        _relay.send(("began", str(folder)))
+
+
+@contextlib.contextmanager
+def logged(path: Path) -> Iterator[None]:
+    """Within, lines are added to a file too."""
+    global _log
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _log = path
+    try:
+        yield
+    finally:
+        _log = None
 
 
 def say(text: str) -> None:
+    if _log:
+        with open(_log, "a", encoding="utf-8") as file:
+            file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {text}\n")
     if _relay:
-        _relay.put(("say", text))
+        _relay.send(("say", text))
     else:
         console.print(f"{time.strftime('%H:%M:%S')} {text}", markup=False)
 
@@ -36,8 +59,8 @@ def say(text: str) -> None:
 def task(title: str, total: int | None) -> Iterator[Callable[[int], None]]:
     """Yields what is told how much of `total` is done. Silent but on a terminal."""
     if _relay:
-        yield lambda done: _relay.put(("done", title, done, total))
-        _relay.put(("end", title))
+        yield lambda done: _relay.send(("done", title, done, total))
+        _relay.send(("end", title))
     else:
         with bars() as update:
             yield lambda done: update(title, done, total)

@@ -6,7 +6,6 @@ from pathlib import Path
 import keras
 import numpy as np
 import tensorflow as tf
-from filelock import FileLock
 
 from cifake_keras import files, models, pipeline, rows
 from cifake_keras.conditions import classifier_input, to_unit
@@ -22,10 +21,7 @@ def reconstructed(images: ImageSet, autoencoder: keras.Model, policy: str, folde
     `folder`, named by the pixels, the autoencoder's weights and the precision that made them.
     """
     path = folder / f"{_digest(images, autoencoder, policy)}.npy"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(path.with_suffix(".lock")):
-        if not path.exists():
-            _write(path, images, models.with_precision(autoencoder, policy))
+    files.make_once(path, lambda temporary: _write(temporary, images, models.with_precision(autoencoder, policy)))
     return images.with_images(rows.Rows(path))
 
 
@@ -44,6 +40,6 @@ def _write(path: Path, images: ImageSet, autoencoder: keras.Model) -> None:
         return classifier_input(to_unit(pixels), CONDITIONS["autoencoded"], autoencoder)
 
     batches = pipeline.evaluation_batches(images)
-    with files.replacing(path) as temporary, rows.writing(temporary, len(images), np.float16) as write:
+    with rows.writing(path, len(images), np.float16) as write:
         for batch, _ in track(batches, f"Reconstructing {len(images):,} images", len(batches)):
             write(reconstruct(batch["image"]).numpy())

@@ -17,7 +17,7 @@ import pandas as pd
 import tensorflow as tf
 from scipy.special import expit
 
-from cifake_keras import cells, evaluation, files, models, protocol, sweep, training
+from cifake_keras import cells, checkpoints, evaluation, files, models, protocol, sweep, training
 from cifake_keras.cells import Cell
 from cifake_keras.errors import UserError
 from cifake_keras.metrics import metrics
@@ -28,12 +28,12 @@ from cifake_keras.splits import ImageSet
 
 
 class Task(ABC):
-    """One piece of work; see executors.Task for `lock`, `done`, `ready` and `run`."""
+    """One piece of work; see executors.Task for `folder`, `claim`, `done`, `needs` and `run`."""
 
     def __init__(self, phase: PhaseRun, title: str, folder: Path):
         self.phase, self.title, self.folder = phase, title, folder
         runs = phase.settings.results_dir / "runs"
-        self.lock = phase.settings.results_dir / ".locks" / "-".join(folder.relative_to(runs).parts)
+        self.claim = phase.settings.results_dir / ".claims" / "-".join(folder.relative_to(runs).parts)
 
     def done(self) -> bool:
         """Raises UserError where it was done with other settings."""
@@ -41,18 +41,36 @@ class Task(ABC):
 
     def run(self) -> None:
         started = time.monotonic()
-        files.write_json(self.folder / cells.CONFIG, self.config())
+        self._begin()
         metrics = self.measure()
         timed = {"environment": environment(), "seconds": round(time.monotonic() - started, 1)}
         files.write_json(self.folder / cells.METRICS, {**metrics, **timed})
+        self.tidy()
+
+    def _begin(self) -> None:
+        """Leaves of an earlier attempt what this one can go on from."""
+        path, config = self.folder / cells.CONFIG, self.config()
+        if not path.exists() or files.read_json(path) != config:
+            self.tidy()
+            files.write_json(path, config)
+
+    def tidy(self) -> None:
+        """Removes the checkpoint, which a process that was killed may have left."""
+        (self.folder / checkpoints.FILE).unlink(missing_ok=True)
+
+    def session(self) -> training.Session:
+        return training.Session(self.title, self.phase.settings.precision, self.folder)
+
+    def _refuse_diverged(self, history: pd.DataFrame) -> None:
+        if training.diverged(history):
+            raise UserError(f"{self.title}: the loss is no number after epoch {history['epoch'].iloc[-1]}.")
 
     @abstractmethod
     def config(self) -> dict:
         """Every setting that shapes the result."""
 
-    @abstractmethod
-    def ready(self) -> bool:
-        """Whether what it builds on is done."""
+    def needs(self) -> list["Task"]:
+        return []
 
     @abstractmethod
     def measure(self) -> dict:
@@ -71,16 +89,14 @@ class AutoencoderTask(Task):
     def config(self) -> dict:
         return self.phase.config
 
-    def ready(self) -> bool:
-        return True
-
     def measure(self) -> dict:
-        data, precision = self.phase.data, self.phase.settings.precision
+        data = self.phase.data
         network, history = training.train_autoencoder(
-            data.train, data.validation, protocol.AUTOENCODER, 0, precision, self.title
+            data.train, data.validation, protocol.AUTOENCODER, 0, self.session()
         )
-        _write_network(self.folder, network, history)
-        return {"validation_mse": history["val_loss"].iloc[-1]}
+        self._refuse_diverged(history)
+        digest = _write_network(self.folder, network, history)
+        return {"validation_mse": history["val_loss"].iloc[-1], cells.WEIGHTS: digest}
 
 
 class _OfCell(Task):
@@ -92,8 +108,8 @@ class _OfCell(Task):
         self.autoencoded = protocol.CONDITIONS[cell.condition].autoencoded
         self.sweep_folder = cells.sweep_folder(phase.settings.results_dir, cell)
 
-    def ready(self) -> bool:
-        return not self.autoencoded or AutoencoderTask(self.phase).done()
+    def needs(self) -> list[Task]:
+        return [AutoencoderTask(self.phase)] if self.autoencoded else []
 
 
 class SweepTask(_OfCell):
@@ -110,31 +126,28 @@ class SweepTask(_OfCell):
         return {**self.phase.config_of(self.cell), "candidates": list(map(asdict, self.candidates))}
 
     def measure(self) -> dict:
-        networks, histories = zip(*self.phase.train(self.cell, self.candidates, 0, self.title), strict=True)
+        networks, histories = zip(*self.phase.train(self.cell, self.candidates, 0, self.session()), strict=True)
         accuracy = [0.0 if training.diverged(of) else float(of["val_accuracy"].iloc[-1]) for of in histories]
         best = int(np.argmax(accuracy))
         of_all = pd.concat(dict(enumerate(histories)), names=["candidate", None]).reset_index(level=0)
-        _write_network(self.folder, networks[best], of_all)
+        digest = _write_network(self.folder, networks[best], of_all)
         rows = [
             {**asdict(candidate), "validation_accuracy": value}
             for candidate, value in zip(self.candidates, accuracy, strict=True)
         ]
         say(f"{self.title}: best validation accuracy {100 * max(accuracy):.1f}%")
-        return {"accuracy": rows, "best": best}
+        return {"accuracy": rows, "best": best, cells.WEIGHTS: digest}
 
 
 class CellTask(_OfCell):
     def __init__(self, phase: PhaseRun, cell: Cell):
         super().__init__(phase, cell, str(cell), cell.folder(phase.settings.results_dir))
 
-    def ready(self) -> bool:
-        return super().ready() and self._chosen()
+    def needs(self) -> list[Task]:
+        return super().needs() + self.sweep_tasks()
 
     def done(self) -> bool:
-        return self._chosen() and super().done()
-
-    def _chosen(self) -> bool:
-        return all(task.done() for task in self.sweep_tasks())
+        return all(task.done() for task in self.sweep_tasks()) and super().done()
 
     def sweep_tasks(self) -> list[SweepTask]:
         if self.phase.settings.selection != "sweep":
@@ -157,12 +170,11 @@ class CellTask(_OfCell):
 
     def measure(self) -> dict:
         network, history, origin = self._swept() or self._trained()
-        if training.diverged(history):
-            raise UserError(f"{self.title}: the loss is no number after epoch {history['epoch'].iloc[-1]}.")
-        _write_network(self.folder, network, history)
+        self._refuse_diverged(history)
+        digest = _write_network(self.folder, network, history)
         metrics = self._evaluate(network)
         say(f"{self.title}: {_summary(metrics)}")
-        return {**self.config(), **metrics, "trained_by": origin}
+        return {**self.config(), **metrics, "trained_by": origin, cells.WEIGHTS: digest}
 
     def _swept(self) -> tuple[keras.Sequential, pd.DataFrame, str] | None:
         """The network that the sweep chose: it was trained with seed 0, as this cell's would be."""
@@ -176,7 +188,7 @@ class CellTask(_OfCell):
         return read_classifier(group, self.cell.classifier), history, f"sweep/{group.name}"
 
     def _trained(self) -> tuple[keras.Sequential, pd.DataFrame, str]:
-        ((network, history),) = self.phase.train(self.cell, [self._hyperparameters()], self.cell.seed, self.title)
+        ((network, history),) = self.phase.train(self.cell, [self._hyperparameters()], self.cell.seed, self.session())
         return network, history, "itself"
 
     def _evaluate(self, classifier: keras.Model) -> dict:
@@ -203,15 +215,19 @@ class CellTask(_OfCell):
 
 
 def read_classifier(folder: Path, classifier: str) -> keras.Sequential:
+    """The network of a finished cell or group. Raises UserError where its weights are not those that were recorded."""
     network = models.CLASSIFIERS[classifier]()
+    cells.check_weights(folder)
     network.load_weights(folder / cells.WEIGHTS)
     return network
 
 
-def _write_network(folder: Path, network: keras.Model, history: pd.DataFrame) -> None:
+def _write_network(folder: Path, network: keras.Model, history: pd.DataFrame) -> str:
+    """Returns the digest of the weights."""
     files.write_text(folder / cells.HISTORY, history.to_csv(index=False, float_format="%.6f"))
     with files.replacing(folder / cells.WEIGHTS) as temporary:
         network.save_weights(temporary)
+        return files.sha256(temporary)
 
 
 def _predictions(test_set: str, evaluated: str, images: ImageSet, probability_fake) -> pd.DataFrame:

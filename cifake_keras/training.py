@@ -3,6 +3,7 @@
 import gc
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import keras
@@ -10,7 +11,8 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from cifake_keras import models, pipeline, progress
+from cifake_keras import checkpoints, interruption, models, pipeline, progress
+from cifake_keras.checkpoints import Checkpoint, State
 from cifake_keras.conditions import Reconstruction, classifier_inputs
 from cifake_keras.optimizer import CoupledAdam
 from cifake_keras.protocol import Condition, Hyperparameters
@@ -112,6 +114,19 @@ class _Mean(keras.metrics.Metric):
         return self.total / self.count
 
 
+@dataclass(frozen=True)
+class Session:
+    """How and where a training runs.
+
+    title: what it is called on screen. folder: keeps the checkpoint from which it goes on when it was stopped; without,
+    it starts anew. precision: "float32" or "bfloat16".
+    """
+
+    title: str
+    precision: str
+    folder: Path | None = None
+
+
 def train_classifiers(
     train: ImageSet,
     validation: ImageSet,
@@ -120,8 +135,7 @@ def train_classifiers(
     autoencoder: keras.Model | None,
     candidates: Sequence[Hyperparameters],
     seed: int,
-    precision: str,
-    title: str,
+    session: Session,
 ) -> list[tuple[keras.Sequential, pd.DataFrame]]:
     """Trains a classifier for each candidate, side by side, all from the same weights and on the same batches.
 
@@ -129,13 +143,14 @@ def train_classifiers(
     its history: a row an epoch with epoch, loss, accuracy, val_loss, val_accuracy and the seconds that all of them
     trained together, validation left out.
     """
-    networks = [models.CLASSIFIERS[classifier](seed, policy(precision)) for _ in candidates]
+    dtypes = policy(session.precision)
+    networks = [models.CLASSIFIERS[classifier](seed, dtypes) for _ in candidates]
     optimizers = [_optimizer(candidate, pipeline.steps(train, candidate.batch_size)) for candidate in candidates]
-    encoder = models.with_precision(autoencoder, policy(precision)) if condition.autoencoded else None
+    encoder = models.with_precision(autoencoder, dtypes) if condition.autoencoded else None
     model = SideBySide(condition, encoder, networks, optimizers)
     # XLA is two to four times slower than oneDNN on a processor.
     model.compile(jit_compile=False)
-    histories = _fit(model, train, validation, candidates[0], seed, title)
+    histories = _fit(model, [*networks, *optimizers], train, validation, candidates[0], seed, session)
     networks = [models.with_precision(network, "float32") for network in networks]
     return list(zip(networks, histories, strict=True))
 
@@ -150,66 +165,100 @@ def _optimizer(hyperparameters: Hyperparameters, steps: int) -> CoupledAdam:
 
 
 def train_autoencoder(
-    train: ImageSet, validation: ImageSet, hyperparameters: Hyperparameters, seed: int, precision: str, title: str
+    train: ImageSet, validation: ImageSet, hyperparameters: Hyperparameters, seed: int, session: Session
 ) -> tuple[keras.Sequential, pd.DataFrame]:
     """The autoencoder fitted on perturbed images of both classes, and its history (loss: MSE in [-1, 1])."""
-    network = models.autoencoder(seed, policy(precision))
+    network = models.autoencoder(seed, policy(session.precision))
     model = Reconstruction(network)
-    steps = pipeline.steps(train, hyperparameters.batch_size)
-    model.compile(_optimizer(hyperparameters, steps), jit_compile=False)
-    (history,) = _fit(model, train, validation, hyperparameters, seed, title)
+    optimizer = _optimizer(hyperparameters, pipeline.steps(train, hyperparameters.batch_size))
+    optimizer.build(network.trainable_variables)
+    model.compile(optimizer, jit_compile=False)
+    (history,) = _fit(model, [network, optimizer], train, validation, hyperparameters, seed, session)
     return models.with_precision(network, "float32"), history
 
 
-def _fit(model, train, validation, hyperparameters, seed, title) -> list[pd.DataFrame]:
+def _fit(model, learning, train, validation, hyperparameters, seed, session) -> list[pd.DataFrame]:
+    """Calls Keras's fit for each epoch that is left. learning: the networks and optimisers that it changes."""
     gc.collect()  # models of earlier trainings are cycles, and Python does not know what they weigh
     steps = pipeline.steps(train, hyperparameters.batch_size)
-    with progress.task(title, steps * hyperparameters.epochs) as tell:
-        reporter = _Reporter(title, steps, tell)
-        model.fit(
-            pipeline.training_batches(train, hyperparameters.batch_size, seed, hyperparameters.epochs),
-            steps_per_epoch=steps,
-            epochs=hyperparameters.epochs,
-            validation_data=pipeline.evaluation_batches(validation),
-            callbacks=[reporter],
-            shuffle=False,
-            verbose=0,
-        )
-    return reporter.histories()
+    variables = [variable for part in (*learning, *model.metrics) for variable in part.variables]
+    checkpoint = Checkpoint(session.folder and session.folder / checkpoints.FILE, variables)
+    with progress.task(session.title, steps * hyperparameters.epochs) as tell, interruption.deferred() as pending:
+        state = checkpoint.restore()
+        reporter = _Reporter(session.title, steps, hyperparameters.epochs, state, tell)
+        while state.epoch < hyperparameters.epochs and _finite(state.history):
+            model.fit(
+                pipeline.training_batches(train, hyperparameters.batch_size, seed, state.epoch, state.step),
+                initial_epoch=state.epoch,
+                epochs=state.epoch + 1,
+                validation_data=pipeline.evaluation_batches(validation),
+                callbacks=[reporter, _Keeper(checkpoint, state, pending)],
+                shuffle=False,
+                verbose=0,
+            )
+    return _histories(state.history)
 
 
 class _Reporter(keras.callbacks.Callback):
-    """Shows progress, keeps the histories, and stops when no loss is a number any more."""
+    """Shows progress, and keeps the state up to date."""
 
-    def __init__(self, title: str, steps: int, tell: Callable[[int], None]):
+    def __init__(self, title: str, steps: int, epochs: int, state: State, tell: Callable[[int], None]):
         super().__init__()
-        self.title, self.steps, self.tell = title, steps, tell
-        self.epochs: list[dict[str, np.ndarray]] = []
+        self.title, self.steps, self.epochs, self.state, self.tell = title, steps, epochs, state, tell
 
     def on_epoch_begin(self, epoch, logs=None):
-        self.started = time.monotonic()
+        self.started = time.monotonic() - self.state.seconds
 
     def on_train_batch_end(self, batch, logs=None):
-        self.tell(self.steps * len(self.epochs) + batch + 1)
-
-    def on_test_begin(self, logs=None):
-        self.seconds = round(time.monotonic() - self.started, 2)
+        self.state.step += 1
+        self.state.seconds = round(time.monotonic() - self.started, 2)
+        self.tell(self.steps * self.state.epoch + self.state.step)
 
     def on_epoch_end(self, epoch, logs=None):
-        values = {name: np.atleast_1d(value) for name, value in logs.items()}
-        self.epochs.append({"epoch": np.array([epoch + 1]), **values, "seconds": np.array([self.seconds])})
+        values = {name: np.atleast_1d(value).tolist() for name, value in logs.items()}
+        seconds = self.state.seconds
+        self.state.finish_epoch({"epoch": [epoch + 1], **values, "seconds": [seconds]})
         told = ", ".join(f"{name} {_range(value)}" for name, value in values.items())
-        progress.say(f"{self.title}: epoch {epoch + 1} of {self.params['epochs']}, {told} ({self.seconds:.0f} s)")
-        self.model.stop_training = not np.isfinite(values["loss"]).any()
-
-    def histories(self) -> list[pd.DataFrame]:
-        count = len(self.epochs[0]["loss"])
-        rows = [{name: np.broadcast_to(value, count) for name, value in epoch.items()} for epoch in self.epochs]
-        return [pd.DataFrame([{name: value[i] for name, value in row.items()} for row in rows]) for i in range(count)]
+        progress.say(f"{self.title}: epoch {epoch + 1} of {self.epochs}, {told} ({seconds:.0f} s)")
 
 
-def _range(values: np.ndarray) -> str:
-    return f"{values[0]:.4f}" if len(values) == 1 else f"{values.min():.4f} to {values.max():.4f}"
+class _Keeper(keras.callbacks.Callback):
+    """Saves the state after each epoch, and after the step in which a signal came."""
+
+    def __init__(self, checkpoint: Checkpoint, state: State, pending: interruption.Pending):
+        super().__init__()
+        self.checkpoint, self.state, self.pending = checkpoint, state, pending
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if self.state.step:
+            self.checkpoint.restore()  # Keras has just set the metrics to zero
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.pending.number:
+            self._save()
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._save()
+
+    def _save(self):
+        self.checkpoint.save(self.state)
+        self.pending.check()
+
+
+def _histories(epochs: list[dict[str, list]]) -> list[pd.DataFrame]:
+    """One for each model that trained."""
+    count = len(epochs[0]["loss"])
+    rows = [{name: np.broadcast_to(value, count) for name, value in epoch.items()} for epoch in epochs]
+    return [pd.DataFrame([{name: value[i] for name, value in row.items()} for row in rows]) for i in range(count)]
+
+
+def _finite(history: list[dict[str, list]]) -> bool:
+    """Whether there is a model whose loss is still a number."""
+    return not history or bool(np.isfinite(history[-1]["loss"]).any())
+
+
+def _range(values: list[float]) -> str:
+    return f"{values[0]:.4f}" if len(values) == 1 else f"{min(values):.4f} to {max(values):.4f}"
 
 
 def diverged(history: pd.DataFrame) -> bool:

@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cifake_keras import executors
+from cifake_keras import processes
 
 POLICY, PRECISION = "mixed_bfloat16", "bfloat16"
 
 
 def start(threads: int) -> None:
-    executors.import_tensorflow(threads)
+    processes.import_tensorflow(threads)
 
 
 def matrix_product(dtype: str, side: int = 2048, repeats: int = 12) -> float:
@@ -67,7 +67,8 @@ def training_speed(path: Path, count: int, condition: str, candidates: int, fold
     if condition == "autoencoded":
         images, validation = (reconstructions.reconstructed(of, coder, POLICY, folder) for of in (images, validation))
     chosen = [protocol.Hyperparameters(1e-3, 1e-4, epochs=3)] * candidates
-    arguments = (protocol.CONDITIONS[condition], "paper", coder, chosen, 0, PRECISION, f"bench {condition}")
+    session = training.Session(f"bench {condition}", PRECISION)
+    arguments = (protocol.CONDITIONS[condition], "paper", coder, chosen, 0, session)
     _, history = training.train_classifiers(images, validation, *arguments)[0]
     return count * candidates / history["seconds"].iloc[1:].mean()
 
@@ -76,9 +77,8 @@ def autoencoder_speed(path: Path, count: int) -> float:
     from cifake_keras import protocol, training
 
     settings = protocol.Hyperparameters(1e-3, 1e-4, epochs=3)
-    _, history = training.train_autoencoder(
-        _images(path, count), _images(path, 500), settings, 0, PRECISION, "bench autoencoder"
-    )
+    session = training.Session("bench autoencoder", PRECISION)
+    _, history = training.train_autoencoder(_images(path, count), _images(path, 500), settings, 0, session)
     return count / history["seconds"].iloc[1:].mean()
 
 

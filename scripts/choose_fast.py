@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 import pandas as pd
 
-from cifake_keras import executors, files, protocol, splits
+from cifake_keras import files, processes, protocol, splits
 from cifake_keras.protocol import Hyperparameters
 
 SHAPES = ((256, 3), (512, 3))  # batch size, epochs: what takes less than two minutes on two slow cores
@@ -24,7 +24,7 @@ L2S = (1e-5, 1e-4)
 @click.option("--validation-files", type=click.Path(path_type=Path))
 @click.option("--results-dir", type=click.Path(path_type=Path), default="results/fast", show_default=True)
 def main(data_dir: Path, validation_files: Path | None, results_dir: Path) -> None:
-    executors.import_tensorflow()
+    processes.import_tensorflow()
     from cifake_keras import training
 
     listed = splits.read_validation_files(validation_files)
@@ -32,7 +32,8 @@ def main(data_dir: Path, validation_files: Path | None, results_dir: Path) -> No
     found = []
     for batch_size, epochs in SHAPES:
         group = [Hyperparameters(rate, l2, epochs, batch_size, "cosine") for rate, l2 in itertools.product(RATES, L2S)]
-        arguments = (protocol.CONDITIONS["baseline"], "paper", None, group, 0, "bfloat16", f"batch {batch_size}")
+        session = training.Session(f"batch {batch_size}", "bfloat16")
+        arguments = (protocol.CONDITIONS["baseline"], "paper", None, group, 0, session)
         for candidate, (_, history) in zip(
             group, training.train_classifiers(data.train, data.validation, *arguments), strict=True
         ):

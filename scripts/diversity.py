@@ -11,7 +11,7 @@ import click
 import numpy as np
 import pandas as pd
 
-from cifake_keras import cells, evaluation, executors, files, protocol, splits, statistics
+from cifake_keras import cells, evaluation, files, processes, protocol, splits, statistics
 from cifake_keras.cells import Cell
 from cifake_keras.errors import UserError
 from cifake_keras.phases import PhaseRun
@@ -35,7 +35,7 @@ What Phase 2 has more: photographs of tiny-imagenet, from which the real half of
 @click.option("--validation-files", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.option("--results-dir", type=click.Path(path_type=Path), default="results", show_default=True)
 def main(data_dir, runs, validation_files, results_dir):
-    executors.import_tensorflow()
+    processes.import_tensorflow()
     settings = Settings("available", data_dir, runs, validation_files=splits.read_validation_files(validation_files))
     phases = {name: PhaseRun(name, settings) for name in PHASES}
     tests = dict(list(phases["phase2"].data.tests.items())[1:])  # the first is in-sample

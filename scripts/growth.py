@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from memory import peak_memory
 
-from cifake_keras import executors, files, protocol, rows, splits
+from cifake_keras import files, processes, protocol, rows, splits
 from cifake_keras.progress import say
 
 SIZES = (100_000, 1_000_000)
@@ -41,14 +41,15 @@ def write_source(data_dir: Path, count: int) -> None:
 
 def trained(data_dir: Path, count: int) -> dict[str, float]:
     """images_per_second of an epoch and peak_memory_bytes of this process."""
-    executors.import_tensorflow()
+    processes.import_tensorflow()
     from cifake_keras import training
 
     draws = (protocol.Draw("CIFAKE", count * 11 // 24),)
     phase = dataclasses.replace(protocol.PAPER_PHASES[0], train=protocol.Counts(draws, draws), tests=())
     data = splits.compose(phase, "available", data_dir)
     settings = (dataclasses.replace(protocol.FIXED["baseline"], epochs=1),)
-    arguments = (protocol.CONDITIONS["baseline"], "paper", None, settings, 0, "bfloat16", f"{len(data.train):,} images")
+    session = training.Session(f"{len(data.train):,} images", "bfloat16")
+    arguments = (protocol.CONDITIONS["baseline"], "paper", None, settings, 0, session)
     _, history = training.train_classifiers(data.train, data.validation, *arguments)[0]
     speed = len(data.train) / history["seconds"].iloc[0]
     return {"images_per_second": speed, "peak_memory_bytes": peak_memory()}

@@ -12,7 +12,7 @@ import click
 import numpy as np
 import pandas as pd
 
-from cifake_keras import executors, files, perturbations, protocol
+from cifake_keras import files, perturbations, processes, protocol
 
 STEPS, BATCH, ROWS = 5, 128, 10
 POLICY = "mixed_bfloat16"
@@ -66,7 +66,7 @@ def operations(step) -> Counter:
 @click.command()
 @click.option("--results-dir", type=click.Path(path_type=Path), default="results", show_default=True)
 def main(results_dir: Path) -> None:
-    executors.import_tensorflow(threads=1)
+    processes.import_tensorflow(threads=1)
     rows = []
     for name, step in steps().items():
         spent = operations(step)

@@ -16,7 +16,19 @@ import click
 import pandas as pd
 import tensorflow as tf
 
-from cifake_keras import cells, executors, files, grid, models, perturbations, protocol, splits, statistics, training
+from cifake_keras import (
+    cells,
+    executors,
+    files,
+    grid,
+    models,
+    perturbations,
+    processes,
+    protocol,
+    splits,
+    statistics,
+    training,
+)
 from cifake_keras.cells import Cell
 from cifake_keras.errors import UserError
 from cifake_keras.progress import say
@@ -86,8 +98,8 @@ def dense_but_linear_latent(make, inputs: int, units: int, activation: str | Non
     return _dense(make, inputs, units, None if units == LATENT else activation, last)
 
 
-def train_autoencoder_of_seed_1(train, validation, hyperparameters, seed, precision, title):
-    return _train_autoencoder(train, validation, hyperparameters, 1, precision, title)
+def train_autoencoder_of_seed_1(train, validation, hyperparameters, seed, session):
+    return _train_autoencoder(train, validation, hyperparameters, 1, session)
 
 
 CHOSEN = Reading("chosen", "chosen", ("perturbed", *AUTOENCODED))
@@ -123,7 +135,9 @@ def train(reading: Reading, settings: Settings, conditions: tuple[str, ...], see
     touched = [condition for condition in reading.conditions if condition in conditions]
     wanted = [cell for condition in touched for cell in reading.cells(condition, seeds)]
     with read_as(reading):
-        grid.work(wanted, replace(settings, results_dir=reading.results_dir(settings.results_dir)))
+        tasks = grid.tasks(wanted, replace(settings, results_dir=reading.results_dir(settings.results_dir)))
+        if unfinished := executors.settle(processes.Local(1), tasks, "cifake_keras.grid:tasks"):
+            raise unfinished
 
 
 def scores(reading: Reading, condition: str, results_dir: Path, seeds: int) -> Iterator[dict]:
@@ -212,7 +226,7 @@ def markdown(results_dir: Path, conditions: tuple[str, ...], seeds: int) -> str:
 @click.option("--epochs", type=click.IntRange(1), help="Of the classifiers, in place of the protocol's.")
 def main(data_dir, validation_files, results_dir, seeds, conditions, epochs):
     """Train what is not done yet of every reading, and compare them."""
-    executors.import_tensorflow()
+    processes.import_tensorflow()
     try:
         settings = Settings(
             "available",

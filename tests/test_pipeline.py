@@ -19,11 +19,9 @@ def images() -> ImageSet:
 
 
 def epochs(images, batch_size=5, seed=0, count=2):
-    batches = list(pipeline.training_batches(images, batch_size, seed, count))
-    steps = pipeline.steps(images, batch_size)
-    assert len(batches) == count * steps
-    for start in range(0, len(batches), steps):
-        part = batches[start : start + steps]
+    for epoch in range(count):
+        part = list(pipeline.training_batches(images, batch_size, seed, epoch))
+        assert len(part) == pipeline.steps(images, batch_size)
         order = np.concatenate([inputs["image"][:, 0, 0, 0] for inputs, _ in part])
         draws = np.concatenate([inputs["draws"] for inputs, _ in part])
         labels = np.concatenate([label[:, 0] for _, label in part])
@@ -41,6 +39,14 @@ def test_the_seed_decides_order_and_draws(images):
     runs = [list(epochs(images, seed=seed))[1] for seed in (3, 3, 4)]
     assert all(np.array_equal(*pair) for pair in zip(runs[0], runs[1], strict=True))
     assert not np.array_equal(runs[0][0], runs[2][0]) and not np.array_equal(runs[0][1], runs[2][1])
+
+
+def test_an_epoch_can_be_taken_up_at_any_batch(images):
+    whole, rest = (list(pipeline.training_batches(images, 5, 0, 1, first)) for first in (0, 3))
+    assert len(rest) == 2
+    for (inputs, labels), (expected, expected_labels) in zip(rest, whole[3:], strict=True):
+        assert all(np.array_equal(inputs[key], expected[key]) for key in inputs)
+        assert np.array_equal(labels, expected_labels)
 
 
 def test_evaluation_keeps_the_order_and_does_not_depend_on_the_batch(images):

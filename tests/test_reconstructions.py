@@ -11,7 +11,7 @@ from cifake_keras.reconstructions import reconstructed
 def test_they_are_what_the_path_gives(tmp_path):
     images, autoencoder = image_set(70), models.autoencoder(seed=2)
     kept = reconstructed(images, autoencoder, "float32", tmp_path)
-    batches = (pipeline.training_batches(of, 70, seed=0, epochs=1) for of in (kept, images))
+    batches = (pipeline.training_batches(of, 70, seed=0, epoch=0) for of in (kept, images))
     (seen, _), (raw, _) = (next(iter(of)) for of in batches)
     expected = conditions.classifier_inputs(raw, CONDITIONS["autoencoded"], autoencoder)
     assert np.abs(conditions.classifier_inputs(seen, CONDITIONS["autoencoded"], None) - expected).max() < 5e-4

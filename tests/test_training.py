@@ -1,8 +1,11 @@
 """Fitting: the optimiser, repeatability, and where the work is done."""
 
 import gc
+import os
+import signal
 import subprocess
 import sys
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -13,7 +16,8 @@ import tensorflow as tf
 from tensorflow.python.framework.func_graph import FuncGraph
 from test_models import FIXTURE, paper
 
-from cifake_keras import models, training
+from cifake_keras import checkpoints, models, training
+from cifake_keras.interruption import Interrupted
 from cifake_keras.optimizer import CoupledAdam
 from cifake_keras.protocol import CONDITIONS, Hyperparameters
 from cifake_keras.splits import ImageSet
@@ -55,8 +59,9 @@ def image_set(count: int) -> ImageSet:
     return ImageSet(examples, {"x": pixels.astype(np.uint8)})
 
 
-def train(*candidates, precision="float32", condition="baseline", autoencoder=None):
-    arguments = (CONDITIONS[condition], "bird_lotfi", autoencoder, candidates, 0, precision, "test")
+def train(*candidates, precision="float32", condition="baseline", autoencoder=None, folder=None):
+    session = training.Session("test", precision, folder)
+    arguments = (CONDITIONS[condition], "bird_lotfi", autoencoder, candidates, 0, session)
     return training.train_classifiers(image_set(160), image_set(40), *arguments)
 
 
@@ -101,6 +106,48 @@ def test_a_candidate_that_diverges_leaves_the_others_alone():
 def test_training_stops_when_every_loss_is_no_number():
     ((_, history),) = train(candidate(1e30))
     assert training.diverged(history) and len(history) < 3
+
+
+class Stopping:
+    """Images of which the n-th reading ends the process, as `kill` would."""
+
+    def __init__(self, images: np.ndarray, readings: int):
+        self.images, self.dtype, self.left = images, images.dtype, readings
+
+    def __getitem__(self, rows):
+        self.left -= 1
+        if not self.left:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return self.images[rows]
+
+
+def stopping(images: ImageSet, readings: int) -> ImageSet:
+    return ImageSet(images.examples, {"x": Stopping(images.stores["x"], readings)})
+
+
+def fit(learner: str, images: ImageSet, folder):
+    """The weights and histories of two classifiers, or of the autoencoder, in ten steps an epoch."""
+    session, validation = training.Session("test", "float32", folder), image_set(40)
+    if learner == "autoencoder":
+        fitted = [training.train_autoencoder(images, validation, replace(candidate(), epochs=2), 0, session)]
+    else:
+        candidates = [replace(candidate(rate), schedule="cosine") for rate in (1e-3, 2e-3)]
+        arguments = (CONDITIONS["perturbed"], "bird_lotfi", None, candidates, 0, session)
+        fitted = training.train_classifiers(images, validation, *arguments)
+    weights = [array for network, _ in fitted for array in network.get_weights()]
+    return weights, pd.concat([history.drop(columns="seconds") for _, history in fitted])
+
+
+@pytest.mark.parametrize("learner", ["classifiers", "autoencoder"])
+def test_a_training_that_is_stopped_goes_on_as_if_it_had_not_been(learner, tmp_path):
+    weights, history = fit(learner, image_set(160), tmp_path / "undisturbed")
+    for readings in (4, 14):  # in the first epoch, and in the second
+        with pytest.raises(Interrupted) as interrupted:
+            fit(learner, stopping(image_set(160), readings), tmp_path / "stopped")
+        assert interrupted.value.status == 143 and (tmp_path / "stopped" / checkpoints.FILE).exists()
+    resumed, resumed_history = fit(learner, image_set(160), tmp_path / "stopped")
+    assert all(np.array_equal(*pair) for pair in zip(weights, resumed, strict=True))
+    assert resumed_history.equals(history)
 
 
 ON_A_SECOND_DEVICE = """

@@ -14,7 +14,6 @@ from pathlib import Path
 import absl.logging
 import numpy as np
 import pandas as pd
-from filelock import FileLock
 
 from cifake_keras import files
 from cifake_keras.errors import UserError
@@ -124,8 +123,7 @@ def load(data_dir: Path, dataset: str, kernel: str) -> Prepared:
     if folder is None:
         raise UserError(f"{data_dir / dataset} is not there; prepare it with: cifake-keras data prepare")
     arrays = folder / f"{IMAGE_SIZE}-{kernel}"
-    if not arrays.exists():
-        _make_arrays(folder, arrays, kernel)
+    files.make_once(arrays, lambda temporary: _write_arrays(folder, temporary, kernel))
     types = dict.fromkeys(COLUMNS, str) | {"label": int}
     examples = pd.read_csv(arrays / "examples.csv", dtype=types, keep_default_na=False)
     return Prepared(Rows(arrays / "images.npy"), examples, fingerprint_of(examples))
@@ -156,14 +154,7 @@ def row(split: str, example: dict) -> tuple[str, int, str, str, str]:
     return split, int(example["label"]), *texts, digest(example["image"])
 
 
-def _make_arrays(folder: Path, arrays: Path, kernel: str) -> None:
-    """Processes that want the same arrays wait for the first of them."""
-    with FileLock(arrays.with_suffix(".lock")):
-        if not arrays.exists():
-            with quiet_tfds(), files.replacing(arrays) as temporary:
-                _write_arrays(folder, temporary, kernel)
-
-
+@quiet_tfds()
 def _write_arrays(folder: Path, target: Path, kernel: str) -> None:
     target.mkdir()
     sources = stored(folder)

@@ -1,0 +1,67 @@
+"""Ctrl-C and SIGTERM: at once, or, where work would be lost, when it can be saved."""
+
+import contextlib
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from multiprocessing import parent_process
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Interrupted(KeyboardInterrupt):
+    """status: what a shell expects of a process that a signal ended."""
+
+    def __init__(self, number: int):
+        super().__init__(number)
+        self.status = 128 + number
+
+
+class Pending:
+    """The signal that came while it had to wait, if any."""
+
+    number: int | None = None
+
+    def check(self) -> None:
+        """Raises Interrupted if a signal has come."""
+        if self.number:
+            raise Interrupted(self.number)
+
+
+def raised() -> None:
+    """From now on both signals raise Interrupted in the main thread."""
+    _handle(dict.fromkeys(SIGNALS, _raise))
+
+
+def with_parent() -> None:
+    """From now on this process is told to stop, as by SIGTERM, when the one that started it is no more."""
+
+    def watch():
+        parent_process().join()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+@contextlib.contextmanager
+def deferred() -> Iterator[Pending]:
+    """Within, signals wait until they are asked for, or until the end."""
+    pending = Pending()
+    before = _handle(dict.fromkeys(SIGNALS, lambda number, _: setattr(pending, "number", number)))
+    try:
+        yield pending
+    finally:
+        _handle(before)
+    pending.check()
+
+
+def _raise(number: int, _) -> None:
+    raise Interrupted(number)
+
+
+def _handle(handlers: dict) -> dict:
+    """Sets handlers and returns those of before. Python lets the main thread alone do so."""
+    if threading.current_thread() is not threading.main_thread():
+        return {}
+    return {number: signal.signal(number, handler) for number, handler in handlers.items()}

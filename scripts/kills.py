@@ -1,0 +1,186 @@
+"""Kill a small study again and again, and see that it ends as if it had not been: results/kills.json.
+
+The study is Phase 1 on procedural images: data prepared, four conditions trained, SavedModels exported, tables written.
+Its processes are killed (SIGKILL) at random moments, and the command that was killed is run again. After each kill
+every file that can be seen must be that of an undisturbed run, and no finished cell may have been touched.
+"""
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import numpy as np
+import pandas as pd
+import scaled
+import stand_ins
+
+from cifake_keras import cells, checkpoints, executors, files, protocol
+from cifake_keras.progress import say
+
+PHASE = "phase1"
+SCALE = 0.02  # of the paper's counts: 2,200 training images
+LONGEST = 20  # seconds until a kill, at most
+
+# They differ from run to run, or hold more after a kill; none is read to make a result.
+TIMED = {"seconds", "environment"}
+PASSING = {checkpoints.FILE, executors.LOG, executors.FAILURE}
+
+PROBABILITIES = """
+import sys, numpy as np, tensorflow as tf
+images = tf.constant(np.random.default_rng(0).random((64, 32, 32, 3), np.float32))
+for folder in sys.argv[1:]:
+    answers = tf.saved_model.load(folder).signatures["serving_default"](image=images)["probability_fake"]
+    print(answers.numpy().tobytes().hex())
+"""
+
+
+def commands(archives: dict[str, Path], folder: Path) -> Iterator[list[str]]:
+    """Of the study that is made in `folder`."""
+    data = ["--data-dir", str(folder / "data")]
+    results = ["--results-dir", str(folder / "results")]
+    for source, path in archives.items():
+        dataset = {"CIFAKE": ["cifake"], "ImageNet": ["tiny_imagenet"]}.get(source)
+        named = dataset or ["image_folder", "--generator", source]
+        yield ["data", "prepare", *named, "--from", str(path), *data]
+    models = ["--saved-models-dir", str(folder / "saved_models")]
+    yield ["run-grid", "--phase", PHASE, "--no-sweep", "--epochs", "2", "--jobs", "2", *data, *results, *models]
+    yield ["tables", *results]
+
+
+def killed(command: list[str], seconds: float | None) -> bool:
+    """Whether it had to be killed, with all its processes, or ended before. Ends the program where it fails."""
+    line = [sys.executable, "-m", "cifake_keras.cli", *command]
+    with tempfile.TemporaryFile() as said:
+        process = subprocess.Popen(line, start_new_session=True, stdout=said, stderr=said)
+        try:
+            status = process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            return True
+        if status:
+            said.seek(0)
+            raise SystemExit(f"{' '.join(command)} ended with {status}:\n{said.read().decode()}")
+    return False
+
+
+def visible(folder: Path) -> dict[str, Path]:
+    """The files that somebody may take for whole, by their path in `folder`."""
+    found = {path.relative_to(folder): path for path in folder.rglob("*") if path.is_file()}
+    return {
+        str(name): path
+        for name, path in found.items()
+        if not any(part.startswith((".", "incomplete.")) for part in name.parts)
+        and not name.name.endswith(".claim")
+        and name.name not in PASSING
+    }
+
+
+def content(path: Path):
+    """What a file says, without what differs from run to run."""
+    if path.suffix == ".json":
+        return {key: value for key, value in json.loads(path.read_bytes()).items() if key not in TIMED}
+    if path.suffix == ".csv":
+        return pd.read_csv(path).drop(columns="seconds", errors="ignore").to_csv()
+    if path.suffix == ".npz":
+        with np.load(path) as arrays:
+            return {name: array.tobytes() for name, array in arrays.items()}
+    return path.read_bytes()
+
+
+def differing(folder: Path, reference: Path) -> list[str]:
+    """Files of a study that the undisturbed one does not have, or not so.
+
+    SavedModels are not the same to the byte from one writing to the next: of theirs the length of the weights is.
+    """
+    expected, wrong = visible(reference), []
+    for name, path in visible(folder).items():
+        in_model = name.startswith("saved_models/") and not name.endswith(".json")
+        of = (lambda path: path.stat().st_size if "variables.data" in path.name else True) if in_model else content
+        if name not in expected or of(path) != of(expected[name]):
+            wrong.append(name)
+    return wrong
+
+
+def probabilities(folder: Path) -> str:
+    """What its SavedModels answer to the same images."""
+    models = sorted(str(path) for path in (folder / "saved_models" / PHASE).iterdir())
+    line = [sys.executable, "-c", PROBABILITIES, *models]
+    return subprocess.run(line, capture_output=True, text=True, check=True).stdout
+
+
+class Study:
+    """One that is killed while it is made. reference: an undisturbed one. kills: how often, by command."""
+
+    def __init__(self, folder: Path, reference: Path):
+        self.folder, self.reference = folder, reference
+        self.kills: Counter[str] = Counter()
+        self._finished: dict[Path, int] = {}
+
+    def make(self, archives: dict[str, Path], durations: list[float], chance: random.Random, left: int) -> None:
+        """Kills it `left` times at most, at moments that go by how long its commands take undisturbed."""
+        for command, duration in zip(commands(archives, self.folder), durations, strict=True):
+            over = False
+            while not over:
+                limit = chance.uniform(0, min(LONGEST, 1.2 * duration)) if self.kills.total() < left else None
+                over = not killed(command, limit)
+                self.kills[command[0]] += not over
+                self._check()
+        if visible(self.folder).keys() != visible(self.reference).keys():
+            raise SystemExit(f"{self.folder} and {self.reference} have other files")
+        if probabilities(self.folder) != probabilities(self.reference):
+            raise SystemExit(f"the SavedModels in {self.folder} and {self.reference} differ")
+
+    def _check(self) -> None:
+        """Ends the program where a file is not whole, or a piece of work was done twice."""
+        if wrong := differing(self.folder, self.reference):
+            raise SystemExit(f"after {dict(self.kills)} kills these are not whole: {', '.join(wrong)}")
+        now = {path: path.stat().st_mtime_ns for path in (self.folder / "results").rglob(cells.METRICS)}
+        if again := [str(path) for path, before in self._finished.items() if now[path] != before]:
+            raise SystemExit(f"done twice: {', '.join(again)}")
+        self._finished = now
+
+
+def run(kills: int, seed: int, scale: float, folder: Path) -> dict:
+    """What kills.json is to hold."""
+    phase = scaled.scaled(protocol.phases("paper")[PHASE], scale)
+    archives = stand_ins.write(phase, folder / "archives")
+    durations = []
+    for command in commands(archives, folder / "reference"):
+        started = time.monotonic()
+        killed(command, None)
+        durations.append(time.monotonic() - started)
+    chance, total, studies = random.Random(seed), Counter(), 0
+    while total.total() < kills:
+        study = Study(folder / "disturbed", folder / "reference")
+        study.make(archives, durations, chance, kills - total.total())
+        total += study.kills
+        studies += 1
+        say(f"{total.total()} kills in {studies} studies: {dict(total)}")
+        shutil.rmtree(study.folder)
+    whole = len(visible(folder / "reference"))
+    return {"seed": seed, "kills": dict(total), "studies": studies, "files_of_a_study": whole, "all_identical": True}
+
+
+@click.command()
+@click.option("--kills", type=click.IntRange(1), default=100, show_default=True)
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--results-dir", type=click.Path(path_type=Path), default="results", show_default=True)
+def main(kills: int, seed: int, results_dir: Path) -> None:
+    """Kill, resume and compare, and write results/kills.json; half an hour on two cores."""
+    with tempfile.TemporaryDirectory() as temporary:
+        files.write_json(results_dir / "kills.json", run(kills, seed, SCALE, Path(temporary)))
+
+
+if __name__ == "__main__":
+    main()
