@@ -1,11 +1,11 @@
 """SavedModels that need no line of this package."""
 
-import json
 from pathlib import Path
 
 import keras
 import tensorflow as tf
 
+from cifake_keras import model_card
 from cifake_keras.conditions import detector
 from cifake_keras.files import replacing
 from cifake_keras.protocol import IMAGE_SIZE, Condition
@@ -18,7 +18,7 @@ _RESIZE_METHODS = {
     "lanczos": tf.image.ResizeMethod.LANCZOS3,
 }
 
-MODEL_CARD = Path("assets.extra") / "model_card.json"
+SIGNATURE = "serving_default"
 
 
 def write(
@@ -35,23 +35,34 @@ def write(
     `image_bytes`, encoded images of any size. Both return {"probability_fake": float32 [batch]}.
     """
     model = detector(condition, classifier, autoencoder)
-    archive = keras.export.ExportArchive()
-    archive.track(model)
+    shape = [None, IMAGE_SIZE, IMAGE_SIZE, 3]
 
+    @_endpoint(tf.TensorSpec(shape, tf.float32, name="image"))
     def serve(image):
         return {"probability_fake": tf.sigmoid(model(image, training=False))[:, 0]}
 
+    @_endpoint(tf.TensorSpec([None], tf.string, name="image_bytes"))
     def serve_bytes(image_bytes):
-        spec = tf.TensorSpec([IMAGE_SIZE, IMAGE_SIZE, 3], tf.float32)
+        spec = tf.TensorSpec(shape[1:], tf.float32)
         return serve(tf.map_fn(lambda content: _decode(content, kernel), image_bytes, fn_output_signature=spec))
 
-    shape = [None, IMAGE_SIZE, IMAGE_SIZE, 3]
-    archive.add_endpoint("serving_default", serve, [tf.TensorSpec(shape, tf.float32, name="image")])
-    archive.add_endpoint("serve_bytes", serve_bytes, [tf.TensorSpec([None], tf.string, name="image_bytes")])
+    # keras.export.ExportArchive would store every weight twice.
+    module = tf.Module()
+    module.weights = [variable.value for variable in model.weights]
     with replacing(folder) as temporary:
-        archive.write_out(temporary, verbose=False)
-        (temporary / MODEL_CARD).parent.mkdir()
-        (temporary / MODEL_CARD).write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
+        tf.saved_model.save(module, temporary, {SIGNATURE: serve, "serve_bytes": serve_bytes})
+        model_card.write(temporary, card)
+
+
+def _endpoint(spec: tf.TensorSpec):
+    return tf.function(input_signature=[spec], autograph=False)
+
+
+def write_litert(saved_model: Path, path: Path) -> None:
+    """Writes the `serving_default` of a SavedModel for LiteRT, float32, as one file."""
+    converter = tf.lite.TFLiteConverter.from_saved_model(str(saved_model), signature_keys=[SIGNATURE])
+    with replacing(path) as temporary:
+        temporary.write_bytes(converter.convert())
 
 
 def _decode(content: tf.Tensor, kernel: str) -> tf.Tensor:
