@@ -1,14 +1,17 @@
 """SavedModels that need no line of this package."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
+import numpy as np
 import tensorflow as tf
 
-from cifake_keras import model_card
+from cifake_keras import model_card, models
 from cifake_keras.conditions import detector
+from cifake_keras.errors import UserError
 from cifake_keras.files import replacing
-from cifake_keras.protocol import IMAGE_SIZE, Condition
+from cifake_keras.protocol import CONDITIONS, IMAGE_SIZE, Condition
 
 _RESIZE_METHODS = {
     "nearest": tf.image.ResizeMethod.NEAREST_NEIGHBOR,
@@ -52,6 +55,33 @@ def write(
     with replacing(folder) as temporary:
         tf.saved_model.save(module, temporary, {SIGNATURE: serve, "serve_bytes": serve_bytes})
         model_card.write(temporary, card)
+
+
+def load(folder: Path) -> Callable[[np.ndarray], np.ndarray]:
+    """What takes images, float32 [n, 32, 32, 3] in [0, 1], and returns probability_fake, float32 [n].
+
+    Raises UserError where `folder` holds no SavedModel of a detector.
+    """
+    loaded = _loaded(folder)  # held: a signature alone would forget its variables
+    return lambda images: loaded.signatures[SIGNATURE](image=tf.constant(images))["probability_fake"].numpy()
+
+
+def read(folder: Path, card: dict) -> tuple[Condition, keras.Model, keras.Model | None]:
+    """The condition, the classifier and the autoencoder of which a SavedModel was made. card: its model card."""
+    condition, classifier = CONDITIONS[card["condition"]], models.CLASSIFIERS[card["classifier"]]()
+    autoencoder = models.autoencoder() if condition.autoencoded else None
+    detector(condition, classifier, autoencoder).set_weights(_loaded(folder).weights)
+    return condition, classifier, autoencoder
+
+
+def _loaded(folder: Path):
+    try:
+        loaded = tf.saved_model.load(folder)
+        outputs = loaded.signatures[SIGNATURE](image=tf.zeros([1, IMAGE_SIZE, IMAGE_SIZE, 3]))
+        outputs["probability_fake"]
+    except Exception as error:  # TensorFlow meets damage with errors of many kinds
+        raise UserError(f"{folder} is not the SavedModel of a detector, or damaged; export it anew.") from error
+    return loaded
 
 
 def _endpoint(spec: tf.TensorSpec):

@@ -89,9 +89,9 @@ def _finish(phase: PhaseRun) -> None:
     }
     path = phase.settings.results_dir / "runs" / phase.phase.name / "examples.npz"
     examples.write(path, phase.settings.preset, phase.data, networks)
-    for condition, (_, metrics) in outdated.items():
+    for condition, cell in outdated.items():
         target = _exported(phase, condition)
-        export.write(target, condition, *networks[condition], phase.settings.kernel, card_of(*best[condition]))
+        export.write(target, condition, *networks[condition], phase.settings.kernel, card_of(*cell))
         say(f"SavedModel of {condition.title}: {target}")
 
 
@@ -101,7 +101,7 @@ def _exported(phase: PhaseRun, condition: Condition) -> Path:
 
 def _is_exported(phase: PhaseRun, condition: Condition, folder: Path, metrics: dict) -> bool:
     exported = _exported(phase, condition)
-    return (exported / model_card.MODEL_CARD).exists() and model_card.read(exported) == card_of(folder, metrics)
+    return model_card.read(exported) == card_of(folder, metrics)
 
 
 def best_cell(results_dir: Path, phase: str, condition: str) -> tuple[Path, dict] | None:
