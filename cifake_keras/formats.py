@@ -7,9 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
-from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-from cifake_keras import tfjs
+from cifake_keras import export, litert, tfjs
 from cifake_keras.errors import UserError
 from cifake_keras.files import replacing
 from cifake_keras.sources import scenes
@@ -17,7 +16,6 @@ from cifake_keras.sources import scenes
 # float32 [batch, 32, 32, 3] in [0, 1] to probability_fake, float32 [batch].
 Predict = Callable[[np.ndarray], np.ndarray]
 
-_SIGNATURE = "serving_default"
 _CHECKED = 256  # images
 _TOLERANCE, _TOLERANCE_FLOAT16 = 1e-3, 1e-2
 
@@ -31,7 +29,7 @@ class _Format:
     halved: bool = False  # whether weights can be stored as float16
 
 
-def export(model: Path, name: str, path: Path, float16: bool = False) -> float:
+def write(model: Path, name: str, path: Path, float16: bool = False) -> float:
     """Writes a SavedModel in one of FORMATS; returns the largest difference of its probabilities on 256 images.
 
     path: a file for litert and onnx, a folder for savedmodel and tfjs; it appears whole or not at all.
@@ -43,7 +41,7 @@ def export(model: Path, name: str, path: Path, float16: bool = False) -> float:
     if float16 and not form.halved:
         raise UserError(f"--float16 goes with {' and '.join(key for key in FORMATS if FORMATS[key].halved)} alone.")
     images = _images()
-    expected = _load_saved_model(model)(images)
+    expected = export.load(model)(images)
     with replacing(path) as temporary:
         form.write(model, temporary, float16)
         difference = float(np.abs(form.load(temporary)(images) - expected).max())
@@ -61,50 +59,13 @@ def _images() -> np.ndarray:
     return images[:_CHECKED].astype(np.float32) / 255
 
 
-def _loaded(model: Path):
-    """TensorFlow forgets the variables of a signature whose SavedModel nobody holds."""
-    try:
-        loaded = tf.saved_model.load(model)
-        loaded.signatures[_SIGNATURE]
-    except (OSError, ValueError, KeyError) as error:
-        told = f"{model} is not a SavedModel of a detector, or damaged"
-        raise UserError(f"{told}; name a folder with saved_model.pb.") from error
-    return loaded
-
-
-def _frozen(model: Path) -> tf.types.experimental.ConcreteFunction:
-    """Its signature without variables."""
-    loaded = _loaded(model)
-    return convert_variables_to_constants_v2(loaded.signatures[_SIGNATURE])
-
-
-def _load_saved_model(path: Path) -> Predict:
-    loaded = _loaded(path)
-    return lambda images: loaded.signatures[_SIGNATURE](image=tf.constant(images))["probability_fake"].numpy()
-
-
-def _write_litert(model: Path, path: Path, float16: bool) -> None:
-    converter = tf.lite.TFLiteConverter.from_saved_model(str(model), signature_keys=[_SIGNATURE])
-    if float16:
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        converter.target_spec.supported_types = [tf.float16]
-    path.write_bytes(converter.convert())
-
-
-def _load_litert(path: Path) -> Predict:
-    from ai_edge_litert.interpreter import Interpreter
-
-    run = Interpreter(model_path=str(path)).get_signature_runner(_SIGNATURE)
-    return lambda images: run(image=images)["probability_fake"]
-
-
 def _write_onnx(model: Path, path: Path, float16: bool) -> None:
     try:
         import onnxruntime  # noqa: F401 (checks the result)
         import tf2onnx
     except ImportError as error:
         raise UserError("--format onnx needs an extra: pip install 'cifake-keras[onnx]'") from error
-    graph = _frozen(model)
+    graph = export.frozen(model)
     image, probability = graph.inputs[0].name, graph.outputs[0].name
     tf2onnx.convert.from_graph_def(
         graph.graph.as_graph_def(),
@@ -128,8 +89,10 @@ def _load_tfjs(path: Path) -> Predict:
 
 
 FORMATS = {
-    "savedmodel": _Format(lambda model, path, _: shutil.copytree(model, path), _load_saved_model),
-    "litert": _Format(_write_litert, _load_litert, halved=True),
+    "savedmodel": _Format(lambda model, path, _: shutil.copytree(model, path), export.load),
+    "litert": _Format(export.write_litert, litert.load, halved=True),
     "onnx": _Format(_write_onnx, _load_onnx),
-    "tfjs": _Format(lambda model, path, float16: tfjs.write(_frozen(model), path, float16), _load_tfjs, halved=True),
+    "tfjs": _Format(
+        lambda model, path, float16: tfjs.write(export.frozen(model), path, float16), _load_tfjs, halved=True
+    ),
 }

@@ -65,10 +65,24 @@ function show(file, { pixels, width, height }) {
   $("size").textContent = `${width} × ${height} pixels.`;
   URL.revokeObjectURL($("picture").src);
   $("picture").src = URL.createObjectURL(file);
+  $("caution").textContent = caution(width, height);
+  $("caution").hidden = !$("caution").textContent;
   paint($("seen"), image);
   explain(image);
   $("answer").hidden = false;
   say(`${verdict}: ${percent(probability)} probability of a generator.`, "told");
+}
+
+/** Why a picture of this size is far from what the network knows, as `cifake-keras predict` says it; else empty. */
+function caution(width, height) {
+  const larger = Math.max(width, height);
+  const smaller = Math.min(width, height);
+  const wrong = [
+    larger > 2 * SIZE && "much larger",
+    smaller * 2 < SIZE && "much smaller",
+    larger * 3 > smaller * 4 && "not square",
+  ].filter(Boolean);
+  return wrong.length ? `${width}x${height}: ${wrong.join(" and ")}, unlike what it learned from (32x32)` : "";
 }
 
 /** One decimal, and never certain. */
