@@ -50,7 +50,11 @@ def _tests(card: dict) -> list[dict]:
     rows = []
     for name, evaluations in card["tests"].items():
         metrics = evaluations["clean"]
-        row = {"title": titles[name], "seen": name == card["in_sample"], "n": metrics["n_real"] + metrics["n_fake"]}
+        row = {
+            "title": titles[name],
+            "in_sample": name == card["in_sample"],
+            "n": metrics["n_real"] + metrics["n_fake"],
+        }
         rows.append(row | {rate: (metrics[rate], *metrics["intervals"][rate]) for rate in _RATES})
     return rows
 
