@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -366,7 +367,7 @@ def _listed(paths: Iterable[str]) -> Iterator[str]:
     """The paths; for - those on standard input, one a line."""
     for path in paths:
         if path == "-":
-            yield from filter(None, click.get_text_stream("stdin", errors="surrogateescape").read().split("\n"))
+            yield from filter(None, os.fsdecode(sys.stdin.buffer.read()).split("\n"))
         else:
             yield path
 

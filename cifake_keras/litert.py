@@ -23,7 +23,7 @@ def load(path: Path, threads: int = 1) -> Callable[[np.ndarray], np.ndarray]:
     try:
         with _quiet():
             run = Interpreter(model_path=str(path), num_threads=threads).get_signature_runner("serving_default")
-        run(image=np.zeros((1, 32, 32, 3), np.float32))["probability_fake"]
+            run(image=np.zeros((1, 32, 32, 3), np.float32))["probability_fake"]
     except (ValueError, RuntimeError, KeyError, TypeError) as error:
         raise UserError(f"{path} is not a detector for LiteRT, or damaged; export it anew.") from error
     return lambda images: run(image=images)["probability_fake"]
