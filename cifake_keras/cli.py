@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -366,7 +367,7 @@ def _listed(paths: Iterable[str]) -> Iterator[str]:
     """The paths; for - those on standard input, one a line."""
     for path in paths:
         if path == "-":
-            yield from filter(None, click.get_text_stream("stdin", errors="surrogateescape").read().split("\n"))
+            yield from filter(None, os.fsdecode(sys.stdin.buffer.read()).split("\n"))
         else:
             yield path
 
@@ -427,6 +428,8 @@ def predict(paths, model, threshold, form, output):
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), default="explanation.png", show_default=True)
 def explain(paths, model, output):
     """Draw what the detector looks at, as a PNG with a row an image. PATH: as for predict."""
+    import numpy as np
+
     from cifake_keras import predictions
     from cifake_keras.detector import load_detector
     from cifake_keras.report import explanation
@@ -435,9 +438,10 @@ def explain(paths, model, output):
     found, wrong = predictions.find(_listed(paths))
     seen = [predictions.look(detector, path) for path in found]
     wrong += [answer for answer, _ in seen if answer.error]
-    pictures = {answer.path: pixels for answer, pixels in seen if not answer.error}
+    pictures = [(answer.path.name, pixels) for answer, pixels in seen if not answer.error]
     if pictures:
-        explanation.write(output, detector, pictures)
+        names, images = zip(*pictures, strict=True)
+        explanation.write(output, detector, names, np.stack(images))
         click.echo(output)
     _unanswered(wrong, len(pictures))
 

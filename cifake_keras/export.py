@@ -69,10 +69,16 @@ def load(folder: Path) -> Callable[[np.ndarray], np.ndarray]:
 
 
 def read(folder: Path, card: dict) -> tuple[Condition, keras.Model, keras.Model | None]:
-    """The condition, the classifier and the autoencoder of which a SavedModel was made. card: its model card."""
+    """The condition, the classifier and the autoencoder of which a SavedModel was made. card: its model card.
+
+    Raises UserError where its weights are not those of such networks.
+    """
     condition, classifier = CONDITIONS[card["condition"]], models.CLASSIFIERS[card["classifier"]]()
     autoencoder = models.autoencoder() if condition.autoencoded else None
-    detector(condition, classifier, autoencoder).set_weights(_loaded(folder).weights)
+    try:
+        detector(condition, classifier, autoencoder).set_weights(_loaded(folder).weights)
+    except (AttributeError, ValueError) as error:
+        raise UserError(f"{folder} has other weights than its model card says; export it anew.") from error
     return condition, classifier, autoencoder
 
 

@@ -214,6 +214,9 @@ def test_a_savedmodel_needs_tensorflow_alone(study, tmp_path):
         assert shape == "(1,)" and float(difference) < 1e-3
         card = json.loads((model / "assets.extra" / "model_card.json").read_text())
         assert card["threshold"] == 0.5 and card["condition"] == condition
+        for scores in (evaluations["clean"] for evaluations in card["tests"].values()):
+            assert all(low <= scores[name] <= high for name, (low, high) in scores["intervals"].items())
+            assert set(scores["intervals"]) == {"accuracy", "balanced_accuracy", "tpr", "tnr"}
 
 
 def test_a_savedmodel_gives_the_probabilities_of_the_predictions(study):
