@@ -1,6 +1,6 @@
 """TensorFlow.js's graph-model format: a frozen graph as JSON, and the values of its constants beside it.
 
-Written here, as the package `tensorflowjs` imports with no NumPy from 1.24 on.
+Written here, as the package `tensorflowjs` brings JAX and decision forests, which want TensorFlow 2.19.
 """
 
 import json
@@ -20,17 +20,7 @@ def write(graph: tf.types.experimental.ConcreteFunction, folder: Path, float16: 
     graph: without variables. float16: weights take half the room; TensorFlow.js computes in float32 all the same.
     """
     definition = graph.graph.as_graph_def()
-    weights, contents = [], []
-    for node in definition.node:
-        if node.op == "Const":
-            value = tf.make_ndarray(node.attr["value"].tensor)
-            node.attr["value"].tensor.Clear()
-            weights.append({"name": node.name, "shape": value.shape, "dtype": value.dtype.name})
-            if float16 and value.dtype == np.float32:
-                weights[-1]["quantization"] = {"dtype": "float16"}
-                with np.errstate(over="ignore"):  # the result is compared with the original
-                    value = value.astype(np.float16)
-            contents.append(value.tobytes())
+    weights, values = _constants(definition, float16)
     model = {
         "format": "graph-model",
         "generatedBy": f"TensorFlow {tf.__version__}",
@@ -43,8 +33,24 @@ def write(graph: tf.types.experimental.ConcreteFunction, folder: Path, float16: 
         "weightsManifest": [{"paths": [_WEIGHTS], "weights": weights}],
     }
     folder.mkdir()
-    (folder / _WEIGHTS).write_bytes(b"".join(contents))
+    (folder / _WEIGHTS).write_bytes(b"".join(value.tobytes() for value in values))
     (folder / MODEL).write_text(json.dumps(model), encoding="utf-8")
+
+
+def _constants(definition: tf.compat.v1.GraphDef, float16: bool) -> tuple[list[dict], list[np.ndarray]]:
+    """Takes the values out of a graph: what the manifest says of each, and what is stored."""
+    weights, values = [], []
+    for node in definition.node:
+        if node.op == "Const":
+            value = tf.make_ndarray(node.attr["value"].tensor)
+            node.attr["value"].tensor.Clear()
+            weights.append({"name": node.name, "shape": value.shape, "dtype": value.dtype.name})
+            if float16 and value.dtype == np.float32:
+                weights[-1]["quantization"] = {"dtype": "float16"}
+                with np.errstate(over="ignore"):  # the result is compared with the original
+                    value = value.astype(np.float16)
+            values.append(value)
+    return weights, values
 
 
 def _tensor(tensor: tf.Tensor) -> dict:
