@@ -24,7 +24,7 @@ import pandas as pd
 import scaled
 import stand_ins
 
-from cifake_keras import cells, executors, files, protocol
+from cifake_keras import cells, executors, files, model_card, protocol
 from cifake_keras.progress import say
 
 PHASE = "phase1"
@@ -32,7 +32,7 @@ SCALE = 0.02  # of the paper's counts: 2,200 training images
 LONGEST = 20  # seconds until a kill, at most
 
 # They differ from run to run, or hold more after a kill; none is read to make a result.
-TIMED = {"seconds", "environment"}
+TIMED = {"seconds", "environment", model_card.DIGESTS}
 PASSING = {cells.CHECKPOINT, executors.LOG, executors.FAILURE}
 
 PROBABILITIES = """
