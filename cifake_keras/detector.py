@@ -23,6 +23,10 @@ PRETRAINED = Path(__file__).with_name("pretrained")
 
 _BATCH = 256
 
+# The answers to no image.
+_NONE = np.empty(0, np.float32)
+_NO_PIXELS = np.empty((0, IMAGE_SIZE, IMAGE_SIZE, 3), np.uint8)
+
 
 class Detector:
     """Tells images that a generator made from photographs. Made by `load_detector`.
@@ -76,10 +80,6 @@ class Detector:
                 batch = []
         if batch:
             yield np.stack(batch)
-
-
-_NONE = np.empty(0, np.float32)
-_NO_PIXELS = np.empty((0, IMAGE_SIZE, IMAGE_SIZE, 3), np.uint8)
 
 
 def load_detector(model: str | os.PathLike | None = None, threads: int | None = None) -> Detector:

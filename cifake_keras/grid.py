@@ -100,8 +100,7 @@ def _exported(phase: PhaseRun, condition: Condition) -> Path:
 
 
 def _is_exported(phase: PhaseRun, condition: Condition, folder: Path, metrics: dict) -> bool:
-    exported = _exported(phase, condition)
-    return model_card.read(exported) == card_of(folder, metrics)
+    return model_card.read(_exported(phase, condition)) == card_of(folder, metrics)
 
 
 def best_cell(results_dir: Path, phase: str, condition: str) -> tuple[Path, dict] | None:

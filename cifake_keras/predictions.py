@@ -20,7 +20,7 @@ from cifake_keras.detector import Detector, load_detector
 from cifake_keras.protocol import IMAGE_SIZE
 from cifake_keras.sources import reading
 
-_CHUNK = 256
+_CHUNK = 64  # few enough for a hundred photographs to be shared among processes
 
 # Of a side, and of width to height: what is beyond is far from the images that the networks learned from.
 _FAR_SIZE, _FAR_ASPECT = 2, 4 / 3
