@@ -132,7 +132,7 @@ class Study:
         for command, duration in zip(commands(archives, self.folder), durations, strict=True):
             over = False
             while not over:
-                limit = chance.uniform(0, min(LONGEST, 1.2 * duration)) if self.kills.total() < left else None
+                limit = chance.uniform(0, min(LONGEST, 2 * duration)) if self.kills.total() < left else None
                 over = not killed(command, limit)
                 self.kills[command[0]] += not over
                 self._check()
