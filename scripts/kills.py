@@ -32,8 +32,8 @@ PHASE = "phase1"
 SCALE = 0.01  # of the paper's counts: 1,100 training images
 LONGEST = 15  # seconds until a kill, at most
 
-# They differ from run to run, or hold more after a kill. Digests do as Keras writes the names of layers, which it counts
-# up as long as a process lives, beside their weights; the weights themselves are compared.
+# They differ from run to run, or hold more after a kill. Digests do, as Keras writes the names of layers beside their
+# weights, and counts them up as long as a process lives; the weights themselves are compared.
 TIMED = {"seconds", "environment", cells.WEIGHTS, model_card.DIGESTS}
 PASSING = {cells.CHECKPOINT, executors.LOG, executors.FAILURE}
 
