@@ -43,13 +43,15 @@ def examination_folder(results_dir: Path, cell: Cell) -> Path:
     return cell.folder(results_dir) / EXAMINATION
 
 
-def grid(phases: Iterable[str], conditions: Iterable[str], classifiers: Iterable[str], seeds: int) -> list[Cell]:
+def grid(
+    phases: Iterable[str], conditions: Iterable[str], classifiers: Iterable[str], seeds: Iterable[int]
+) -> list[Cell]:
     return [
         Cell(phase, condition, classifier, seed)
         for phase in phases
         for classifier in classifiers
         for condition in conditions
-        for seed in range(seeds)
+        for seed in seeds
     ]
 
 
