@@ -10,6 +10,7 @@ from cifake_keras.errors import UserError
 CONFIG, HISTORY, PREDICTIONS, METRICS = "config.json", "history.csv", "predictions.csv", "metrics.json"
 WEIGHTS = "model.weights.h5"
 EXAMINATION = "examination"  # a folder in a cell's
+CHECKPOINT = "checkpoint.npz"
 DONE, UNFINISHED, ABSENT = "done", "unfinished", "to do"
 
 
@@ -41,6 +42,11 @@ def autoencoder_folder(results_dir: Path, phase: str) -> Path:
 
 def examination_folder(results_dir: Path, cell: Cell) -> Path:
     return cell.folder(results_dir) / EXAMINATION
+
+
+def claim(results_dir: Path, folder: Path) -> Path:
+    """The file that whoever works on what `folder` is to hold has claimed."""
+    return results_dir / ".claims" / "-".join(folder.relative_to(results_dir / "runs").parts)
 
 
 def grid(

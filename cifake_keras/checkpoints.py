@@ -10,8 +10,6 @@ import numpy as np
 
 from cifake_keras import files
 
-FILE = "checkpoint.npz"
-
 
 @dataclass
 class State:

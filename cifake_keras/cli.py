@@ -4,13 +4,16 @@ import functools
 import itertools
 import os
 import shlex
+import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import click
 from click.core import ParameterSource
 
 from cifake_keras import interruption, protocol
-from cifake_keras.errors import WHOLE, UserError, of_the_disk
+from cifake_keras.errors import WHOLE, Unfinished, UserError, of_the_disk
+from cifake_keras.settings import STRATEGIES, Settings
 from cifake_keras.sources import BUILDERS
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -322,6 +325,16 @@ def _grid(command):
             help="auto: bfloat16 where the processor or GPU computes in it.",
         ),
         _validation_files,
+        click.option(
+            "--strategy",
+            type=click.Choice(STRATEGIES),
+            default=STRATEGIES[0],
+            show_default=True,
+            help="mirrored: each model on all GPUs of this machine, with --jobs 1; the batches stay as they are.",
+        ),
+        click.option(
+            "--tensorboard", is_flag=True, help="Draw curves for TensorBoard (extra [tensorboard]) beside each cell."
+        ),
         _data_dir,
         _results_dir,
         _folder("--saved-models-dir", "saved_models", "Where SavedModels go."),
@@ -332,21 +345,28 @@ def _grid(command):
 @_grid
 @_placed
 @click.option("--dry-run", is_flag=True, help="Only say what would be run.")
+@click.pass_context
 def run_grid(
-    wanted, preset, recipe, swept, epochs, kernel, precision, validation_files, data_dir, results_dir,
-    saved_models_dir, executor, dry_run,
+    context, wanted, preset, recipe, swept, epochs, kernel, precision, validation_files, strategy, tensorboard,
+    data_dir, results_dir, saved_models_dir, executor, dry_run,
 ):  # fmt: skip
     """Train and evaluate the cells of the grid that are not done yet."""
+    if strategy == "mirrored" and context.params["jobs"] > 1:
+        raise click.UsageError("--strategy mirrored gives each model all GPUs: leave --jobs at 1.")
+    from cifake_keras import status
+
     if dry_run:
-        _print_states(wanted, results_dir)
+        click.echo("\n".join(status.report(status.pieces(wanted, results_dir))))
         return
 
     from cifake_keras import processes
 
     processes.import_tensorflow()
-    from cifake_keras import grid, splits, training
-    from cifake_keras.settings import Settings
+    from cifake_keras import curves, grid, replicas, splits, training
 
+    replicas.strategy(strategy)  # refuses before anything is done
+    if tensorboard:
+        curves.require()
     # Absolute, as whoever does a cell may have another working directory.
     settings = Settings(
         preset=preset,
@@ -358,6 +378,8 @@ def run_grid(
         epochs=epochs,
         kernel=kernel,
         precision=training.resolve_precision(precision),
+        strategy=strategy,
+        tensorboard=tensorboard,
         validation_files=splits.read_validation_files(validation_files),
     )
     grid.run(wanted, settings, executor)
@@ -406,18 +428,15 @@ def examine(wanted, validation_files, jobs, data_dir, results_dir):
 @main.command()
 @_selection
 @_results_dir
-def status(wanted, results_dir):
-    """Show which cells of the grid are done, unfinished or to do."""
-    _print_states(wanted, results_dir)
+@click.option("--watch", is_flag=True, help="Tell it again and again, until each cell is done or has failed.")
+def status(wanted, results_dir, watch):
+    """Show which cells of the grid, and what they need, are done, running, failed or to do, and the time left."""
+    from cifake_keras import status
 
-
-def _print_states(wanted, results_dir: Path) -> None:
-    from cifake_keras import cells
-
-    states = [cells.state(cell.folder(results_dir)) for cell in wanted]
-    for cell, state in zip(wanted, states, strict=True):
-        click.echo(f"{state:<11}{cell}")
-    click.echo(", ".join(f"{states.count(state)} {state}" for state in (cells.DONE, cells.UNFINISHED, cells.ABSENT)))
+    if watch:
+        status.watch(wanted, results_dir)
+    else:
+        click.echo("\n".join(status.report(status.pieces(wanted, results_dir))))
 
 
 @main.command()
@@ -462,6 +481,131 @@ def report(results_dir):
     from cifake_keras.report import page
 
     click.echo(page.write(results_dir))
+
+
+def _listed(paths: Iterable[str]) -> Iterator[str]:
+    """The paths; for - those on standard input, one a line."""
+    for path in paths:
+        if path == "-":
+            yield from filter(None, os.fsdecode(sys.stdin.buffer.read()).split("\n"))
+        else:
+            yield path
+
+
+def _probability(context, parameter, value: float | None) -> float | None:
+    if value is not None and not 0 <= value <= 1:
+        raise click.BadParameter(f"{value} is not a probability: name a number from 0 to 1.")
+    return value
+
+
+_paths = click.argument("paths", metavar="PATH...", nargs=-1, required=True)
+_model = click.option(
+    "--model",
+    type=click.Path(path_type=Path),
+    help="The folder of a SavedModel, or a .tflite file; else the detector that comes with this program.",
+)
+
+
+def _unanswered(wrong: list, count: int) -> None:
+    """Tells what is wrong with images, the other `count` of which were answered, and ends."""
+    for answer in wrong:
+        click.echo(f"{click.format_filename(answer.path)}: {answer.error}", err=True)
+    if not count:
+        raise UserError("There was no image to answer: name image files, or folders with some.")
+    if wrong:
+        raise Unfinished(f"{len(wrong)} of {count + len(wrong)} could not be answered, for the reasons above.")
+
+
+@main.command()
+@_paths
+@_model
+@click.option("--threshold", type=float, callback=_probability, help="FAKE from there on; else the model card's.")
+@click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
+@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="A file for the answers.")
+def predict(paths, model, threshold, form, output):
+    """Tell which images a generator made. PATH: a file, a folder with images, or - for a list on standard input."""
+    from cifake_keras import files, predictions, progress
+    from cifake_keras.detector import load_detector
+
+    detector = load_detector(model)
+    found, answers = predictions.find(_listed(paths))
+    with progress.task("Images", len(found)) as tell:
+        for some in predictions.answers(detector, found):
+            answers += some
+            tell(len(answers))
+    answered = [answer for answer in answers if not answer.error]
+    text = predictions.text(answered, detector.threshold if threshold is None else threshold, form)
+    if output and answered:
+        files.write_text(output, text)
+    elif answered:
+        click.echo(text, nl=False)
+    _unanswered([answer for answer in answers if answer.error], len(answered))
+
+
+@main.command()
+@_paths
+@_model
+@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), default="explanation.png", show_default=True)
+def explain(paths, model, output):
+    """Draw what the detector looks at, as a PNG with a row an image. PATH: as for predict."""
+    import numpy as np
+
+    from cifake_keras import predictions
+    from cifake_keras.detector import load_detector
+    from cifake_keras.report import explanation
+
+    detector = load_detector(model)
+    found, wrong = predictions.find(_listed(paths))
+    seen = [predictions.look(detector, path) for path in found]
+    wrong += [answer for answer, _ in seen if answer.error]
+    pictures = [(answer.path.name, pixels) for answer, pixels in seen if not answer.error]
+    if pictures:
+        names, images = zip(*pictures, strict=True)
+        explanation.write(output, detector, names, np.stack(images))
+        click.echo(output)
+    _unanswered(wrong, len(pictures))
+
+
+def _vacant(context, parameter, path: Path) -> Path:
+    """What is there is not replaced: it may be anything."""
+    if path.is_file() or (path.is_dir() and any(path.iterdir())):
+        raise click.BadParameter(f"{path} is there already; name another place, or delete it.")
+    return path.resolve()
+
+
+_saved_model = click.argument("model", type=click.Path(path_type=Path, exists=True, file_okay=False), required=False)
+
+
+@main.command()
+@_saved_model
+@click.option("--format", "name", type=click.Choice(["savedmodel", "litert", "onnx", "tfjs"]), required=True)
+@click.option(
+    "--output", type=click.Path(path_type=Path), callback=_vacant, required=True, help="File or folder to write."
+)
+@click.option("--float16", is_flag=True, help="litert and tfjs: store weights in half the room.")
+def export(model, name, output, float16):
+    """Write a SavedModel (without MODEL, the one that comes with the package) for another runtime, and check it."""
+    from cifake_keras import processes
+
+    processes.import_tensorflow()
+    from cifake_keras import detector, formats
+
+    difference = formats.write(model or detector.PRETRAINED, name, output, float16)
+    click.echo(f"{output}: the probabilities of 256 images differ from the SavedModel's by at most {difference:.1g}")
+
+
+@main.command()
+@_saved_model
+@click.option("--output", type=click.Path(path_type=Path), callback=_vacant, default="page", show_default=True)
+def page(model, output):
+    """Write a page that runs a SavedModel in the browser; any web server of static files can host it."""
+    from cifake_keras import processes
+
+    processes.import_tensorflow()
+    from cifake_keras import detector, page
+
+    page.write(model or detector.PRETRAINED, output)
+    click.echo(f"{output}; to look at it: python -m http.server --bind localhost --directory {output}")
 
 
 if __name__ == "__main__":

@@ -47,17 +47,3 @@ def classifier_inputs(batch: dict[str, tf.Tensor], condition: Condition, autoenc
     if condition.perturbed:
         images = perturb(images, batch["draws"])
     return classifier_input(images, condition, autoencoder)
-
-
-class Reconstruction(keras.Model):
-    """Trains an autoencoder to reconstruct its own perturbed input; adds the mean squared error in [-1, 1]."""
-
-    def __init__(self, autoencoder: keras.Model):
-        super().__init__()
-        self.autoencoder = autoencoder
-
-    def call(self, inputs: dict[str, tf.Tensor]) -> tf.Tensor:
-        images = 2 * perturb(to_unit(inputs["image"]), inputs["draws"]) - 1
-        reconstructions = self.autoencoder(images)
-        self.add_loss(tf.reduce_mean(tf.square(reconstructions - images)))
-        return reconstructions

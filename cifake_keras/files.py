@@ -17,7 +17,7 @@ from filelock import SoftFileLease
 
 from cifake_keras.errors import UserError
 
-_DAY = 24 * 60 * 60  # seconds
+_DAY, _LEASE = 24 * 60 * 60, 60  # seconds
 
 
 @contextlib.contextmanager
@@ -80,7 +80,14 @@ def claim(path: Path, timeout: float = -1) -> SoftFileLease:
     before Timeout is raised; -1 waits for ever.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    return SoftFileLease(path, lease_duration=60, timeout=timeout)
+    return SoftFileLease(path, lease_duration=_LEASE, timeout=timeout)
+
+
+def claimed(path: Path) -> bool:
+    """Whether somebody holds a claim: it has had a heartbeat lately."""
+    with contextlib.suppress(FileNotFoundError):
+        return time.time() - path.stat().st_mtime < _LEASE
+    return False
 
 
 def make_once(path: Path, write: Callable[[Path], None]) -> None:

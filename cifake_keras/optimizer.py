@@ -3,6 +3,8 @@
 import keras
 import tensorflow as tf
 
+from cifake_keras import replicas
+
 
 class CoupledAdam(keras.optimizers.Adam):
     """torch.optim.Adam with weight_decay: `l2` times the weight is added to each gradient, biases included.
@@ -34,7 +36,5 @@ class CoupledAdam(keras.optimizers.Adam):
         )
 
     def _all_reduce_sum_gradients(self, grads_and_vars):
-        """One replica has nothing to sum, and TensorFlow would keep the graph of the sum, and its weights, for good."""
-        if tf.distribute.get_strategy().num_replicas_in_sync == 1:
-            return grads_and_vars
-        return super()._all_reduce_sum_gradients(grads_and_vars)
+        gradients, variables = zip(*grads_and_vars, strict=True)
+        return list(zip(replicas.total(list(gradients)), variables, strict=True))

@@ -16,14 +16,17 @@ from cifake_keras.executors import Task
 
 
 class Local:
-    """Up to `jobs` processes, each with its share of the processor's cores; this one where that is one."""
+    """Up to `jobs` processes, each with its share of the processor's cores; this one where that is one.
+
+    The share goes by `jobs` even when fewer tasks are left: results are the same to the bit with as many threads alone.
+    """
 
     def __init__(self, jobs: int):
         self._jobs = jobs
 
     def settle(self, tasks: Sequence[Task], build: str, *arguments: object) -> None:
-        if min(self._jobs, len(tasks)) > 1:
-            _Team(tasks, min(self._jobs, len(tasks)), build, arguments).work()
+        if self._jobs > 1:
+            _Team(tasks, self._jobs, build, arguments).work()
         else:
             executors.work(tasks)
 
@@ -36,7 +39,7 @@ class _Team:
         threads = max(1, len(os.sched_getaffinity(0)) // jobs)
         self._arguments = (threads, build, arguments)
         self._members: dict[Connection, _Member] = {}
-        for _ in range(jobs):
+        for _ in range(min(jobs, len(tasks))):
             self._start()
 
     def work(self) -> None:

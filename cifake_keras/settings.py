@@ -6,10 +6,16 @@ from pathlib import Path
 from cifake_keras import protocol
 from cifake_keras.protocol import Hyperparameters
 
+STRATEGIES = "none", "mirrored"
+
 
 @dataclass(frozen=True)
 class Settings:
-    """precision: "float32" or "bfloat16". epochs: of the classifiers, in place of the protocol's."""
+    """precision: "float32" or "bfloat16". epochs: of the classifiers, in place of the protocol's.
+
+    strategy: "none", or "mirrored" on all GPUs; it changes no more than the last digits.
+    tensorboard: whether each training draws its curves.
+    """
 
     preset: str
     data_dir: Path
@@ -20,6 +26,8 @@ class Settings:
     epochs: int | None = None
     kernel: str = protocol.KERNELS[0]
     precision: str = "float32"
+    strategy: str = STRATEGIES[0]
+    tensorboard: bool = False
     validation_files: frozenset[str] = frozenset()
 
     @property

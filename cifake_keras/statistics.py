@@ -35,6 +35,11 @@ class Estimate:
         return float(self.standard_error * stats.t.ppf((1 + LEVEL) / 2, self.degrees_of_freedom))
 
     @property
+    def interval(self) -> tuple[float, float]:
+        """The 95% interval."""
+        return self.value - self.half_width, self.value + self.half_width
+
+    @property
     def p_value(self) -> float:
         """Two-sided, of the true value being zero."""
         error = max(self.standard_error, np.finfo(float).tiny)

@@ -17,7 +17,7 @@ import pandas as pd
 import tensorflow as tf
 from scipy.special import expit
 
-from cifake_keras import cells, checkpoints, evaluation, files, models, protocol, sweep, training
+from cifake_keras import cells, evaluation, files, models, protocol, replicas, sweep, training
 from cifake_keras.cells import Cell
 from cifake_keras.errors import UserError
 from cifake_keras.metrics import metrics
@@ -32,8 +32,7 @@ class Task(ABC):
 
     def __init__(self, phase: PhaseRun, title: str, folder: Path):
         self.phase, self.title, self.folder = phase, title, folder
-        runs = phase.settings.results_dir / "runs"
-        self.claim = phase.settings.results_dir / ".claims" / "-".join(folder.relative_to(runs).parts)
+        self.claim = cells.claim(phase.settings.results_dir, folder)
 
     def done(self) -> bool:
         """Raises UserError where it was done with other settings."""
@@ -43,7 +42,8 @@ class Task(ABC):
         started = time.monotonic()
         self._begin()
         metrics = self.measure()
-        timed = {"environment": environment(), "seconds": round(time.monotonic() - started, 1)}
+        seconds = round(time.monotonic() - started, 1)
+        timed = {"environment": environment(self.phase.settings.strategy), "seconds": seconds}
         files.write_json(self.folder / cells.METRICS, {**metrics, **timed})
         self.tidy()
 
@@ -56,10 +56,11 @@ class Task(ABC):
 
     def tidy(self) -> None:
         """Removes the checkpoint, which a process that was killed may have left."""
-        (self.folder / checkpoints.FILE).unlink(missing_ok=True)
+        (self.folder / cells.CHECKPOINT).unlink(missing_ok=True)
 
     def session(self) -> training.Session:
-        return training.Session(self.title, self.phase.settings.precision, self.folder)
+        settings = self.phase.settings
+        return training.Session(self.title, settings.precision, self.folder, settings.strategy, settings.tensorboard)
 
     def _refuse_diverged(self, history: pd.DataFrame) -> None:
         if training.diverged(history):
@@ -248,7 +249,7 @@ def _summary(metrics: dict) -> str:
     return f"validation {100 * metrics['validation_accuracy']:.1f}%, " + ", ".join(tests)
 
 
-def environment() -> dict:
+def environment(strategy: str) -> dict:
     """Versions and settings that can change the last digits of a result."""
     packages = ("tensorflow", "keras", "numpy", "cifake-keras")
     gpus = tf.config.list_physical_devices("GPU")
@@ -257,6 +258,8 @@ def environment() -> dict:
         **{name: version(name) for name in packages},
         "device": gpus[0].name if gpus else "CPU",
         "processors": os.cpu_count(),
+        "strategy": strategy,
+        "replicas": replicas.strategy(strategy).num_replicas_in_sync,
         "threads": tf.config.threading.get_intra_op_parallelism_threads() or os.cpu_count(),
         "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1") != "0",
     }

@@ -3,7 +3,7 @@
 import gc
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import keras
@@ -11,10 +11,12 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from cifake_keras import checkpoints, interruption, models, pipeline, progress
+from cifake_keras import cells, curves, interruption, models, pipeline, progress, replicas
 from cifake_keras.checkpoints import Checkpoint, State
-from cifake_keras.conditions import Reconstruction, classifier_inputs
+from cifake_keras.conditions import classifier_inputs, to_unit
+from cifake_keras.curves import Curves
 from cifake_keras.optimizer import CoupledAdam
+from cifake_keras.perturbations import perturb
 from cifake_keras.protocol import Condition, Hyperparameters
 from cifake_keras.splits import ImageSet
 
@@ -56,13 +58,15 @@ class SideBySide(keras.Model):
         autoencoder: keras.Model | None,
         classifiers: list[keras.Model],
         optimizers: list[keras.optimizers.Optimizer],
+        strategy: tf.distribute.Strategy,
     ):
         super().__init__()
         self.condition, self.autoencoder = condition, autoencoder
         self.classifiers, self.optimizers = classifiers, optimizers
-        for classifier, optimizer in zip(classifiers, optimizers, strict=True):
-            optimizer.build(classifier.trainable_variables)
-        self.means = [_Mean(len(classifiers), "loss"), _Mean(len(classifiers), "accuracy")]
+        with strategy.scope():
+            for classifier, optimizer in zip(classifiers, optimizers, strict=True):
+                optimizer.build(classifier.trainable_variables)
+            self.means = [_Mean(len(classifiers), "loss"), _Mean(len(classifiers), "accuracy")]
 
     @property
     def metrics(self) -> list[keras.Metric]:
@@ -76,7 +80,7 @@ class SideBySide(keras.Model):
 
     def _step(self, data, of_one) -> dict[str, tf.Tensor]:
         batch, labels = data
-        images = classifier_inputs(batch, self.condition, self.autoencoder)
+        images = classifier_inputs(replicas.occupied(batch), self.condition, self.autoencoder)
         pairs = zip(self.classifiers, self.optimizers, strict=True)
         scores = [of_one(classifier, optimizer, images, labels) for classifier, optimizer in pairs]
         for mean, values in zip(self.means, zip(*scores, strict=True), strict=True):
@@ -87,15 +91,56 @@ class SideBySide(keras.Model):
     def _learn(classifier, optimizer, images, labels):
         with tf.GradientTape() as tape:
             losses, right = _score(classifier(images, training=True), labels)
-            loss = tf.reduce_mean(losses)
+            loss = replicas.part_of_mean(losses)
         optimizer.apply(tape.gradient(loss, classifier.trainable_variables), classifier.trainable_variables)
         return losses, right
 
 
 def _score(logits: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Cross-entropy, and whether the decision at probability 0.5 is right: float32 [batch, 1] each."""
+    """Cross-entropy, and whether the decision at probability 0.5 is right: float32 [batch, 1] each.
+
+    Logits that have no label are of a part that was empty.
+    """
+    logits = logits[: tf.shape(labels)[0]]
     losses = tf.nn.sigmoid_cross_entropy_with_logits(labels, logits)
     return losses, tf.cast(tf.equal(logits >= 0, labels > 0.5), tf.float32)
+
+
+class Reconstruction(keras.Model):
+    """Trains an autoencoder to reconstruct its own perturbed input; the loss is the mean squared error in [-1, 1]."""
+
+    def __init__(self, autoencoder: keras.Model, optimizer: CoupledAdam, strategy: tf.distribute.Strategy):
+        super().__init__()
+        self.autoencoder, self.adam = autoencoder, optimizer
+        with strategy.scope():
+            optimizer.build(autoencoder.trainable_variables)
+            self.mean = keras.metrics.Mean("loss")
+
+    @property
+    def metrics(self) -> list[keras.Metric]:
+        return [self.mean]
+
+    def train_step(self, data):
+        with tf.GradientTape() as tape:
+            errors = self._errors(data)
+            loss = replicas.part_of_mean(errors)
+        self.adam.apply(tape.gradient(loss, self.autoencoder.trainable_variables))
+        return self._updated(errors)
+
+    def test_step(self, data):
+        return self._updated(self._errors(data))
+
+    def _errors(self, data) -> tf.Tensor:
+        """Squared: float32 [batch, 32, 32, 3]."""
+        batch, labels = data
+        batch = replicas.occupied(batch)
+        images = 2 * perturb(to_unit(batch["image"]), batch["draws"]) - 1
+        return tf.square(self.autoencoder(images) - images)[: tf.shape(labels)[0]]
+
+    def _updated(self, errors: tf.Tensor) -> dict[str, tf.Tensor]:
+        mean = tf.math.divide_no_nan(tf.reduce_sum(errors), tf.cast(tf.size(errors), tf.float32))
+        self.mean.update_state(mean, tf.shape(errors)[0])
+        return {"loss": self.mean.result()}
 
 
 class _Mean(keras.metrics.Metric):
@@ -119,12 +164,15 @@ class Session:
     """How and where a training runs.
 
     title: what it is called on screen. folder: keeps the checkpoint from which it goes on when it was stopped; without,
-    it starts anew. precision: "float32" or "bfloat16".
+    it starts anew. precision: "float32" or "bfloat16". strategy: see replicas. tensorboard: whether it draws
+    curves in the folder.
     """
 
     title: str
     precision: str
     folder: Path | None = None
+    strategy: str = "none"
+    tensorboard: bool = False
 
 
 def train_classifiers(
@@ -144,13 +192,19 @@ def train_classifiers(
     trained together, validation left out.
     """
     dtypes = policy(session.precision)
-    networks = [models.CLASSIFIERS[classifier](seed, dtypes) for _ in candidates]
-    optimizers = [_optimizer(candidate, pipeline.steps(train, candidate.batch_size)) for candidate in candidates]
-    encoder = models.with_precision(autoencoder, dtypes) if condition.autoencoded else None
-    model = SideBySide(condition, encoder, networks, optimizers)
+    strategy = replicas.strategy(session.strategy)
+    with strategy.scope():
+        networks = [models.CLASSIFIERS[classifier](seed, dtypes) for _ in candidates]
+        optimizers = [_optimizer(candidate, pipeline.steps(train, candidate.batch_size)) for candidate in candidates]
+        encoder = models.with_precision(autoencoder, dtypes) if condition.autoencoded else None
+    # Not in the scope: of a model made there Keras averages the first batch, which fails on parts of unequal size.
+    model = SideBySide(condition, encoder, networks, optimizers, strategy)
     # XLA is two to four times slower than oneDNN on a processor.
     model.compile(jit_compile=False)
-    histories = _fit(model, [*networks, *optimizers], train, validation, candidates[0], seed, session)
+    common = {"condition": condition.name, "classifier": classifier, "seed": seed}
+    described = [{**common, **asdict(candidate)} for candidate in candidates]
+    with strategy.scope():
+        histories = _fit(model, [*networks, *optimizers], train, validation, candidates[0], seed, session, described)
     networks = [models.with_precision(network, "float32") for network in networks]
     return list(zip(networks, histories, strict=True))
 
@@ -168,31 +222,39 @@ def train_autoencoder(
     train: ImageSet, validation: ImageSet, hyperparameters: Hyperparameters, seed: int, session: Session
 ) -> tuple[keras.Sequential, pd.DataFrame]:
     """The autoencoder fitted on perturbed images of both classes, and its history (loss: MSE in [-1, 1])."""
-    network = models.autoencoder(seed, policy(session.precision))
-    model = Reconstruction(network)
-    optimizer = _optimizer(hyperparameters, pipeline.steps(train, hyperparameters.batch_size))
-    optimizer.build(network.trainable_variables)
-    model.compile(optimizer, jit_compile=False)
-    (history,) = _fit(model, [network, optimizer], train, validation, hyperparameters, seed, session)
+    strategy = replicas.strategy(session.strategy)
+    with strategy.scope():
+        network = models.autoencoder(seed, policy(session.precision))
+        optimizer = _optimizer(hyperparameters, pipeline.steps(train, hyperparameters.batch_size))
+    model = Reconstruction(network, optimizer, strategy)
+    model.compile(jit_compile=False)
+    described = {"classifier": "autoencoder", "seed": seed, **asdict(hyperparameters)}
+    with strategy.scope():
+        (history,) = _fit(model, [network, optimizer], train, validation, hyperparameters, seed, session, [described])
     return models.with_precision(network, "float32"), history
 
 
-def _fit(model, learning, train, validation, hyperparameters, seed, session) -> list[pd.DataFrame]:
-    """Calls Keras's fit for each epoch that is left. learning: the networks and optimisers that it changes."""
+def _fit(model, learning, train, validation, hyperparameters, seed, session, described) -> list[pd.DataFrame]:
+    """Calls Keras's fit for each epoch that is left.
+
+    learning: the networks and optimisers that it changes. described: what TensorBoard is told of each network.
+    """
     gc.collect()  # models of earlier trainings are cycles, and Python does not know what they weigh
     steps = pipeline.steps(train, hyperparameters.batch_size)
     variables = [variable for part in (*learning, *model.metrics) for variable in part.variables]
-    checkpoint = Checkpoint(session.folder and session.folder / checkpoints.FILE, variables)
+    checkpoint = Checkpoint(session.folder and session.folder / cells.CHECKPOINT, variables)
     with progress.task(session.title, steps * hyperparameters.epochs) as tell, interruption.deferred() as pending:
         state = checkpoint.restore()
-        reporter = _Reporter(session.title, steps, hyperparameters.epochs, state, tell)
+        told = [_Reporter(session.title, steps, hyperparameters.epochs, state, tell)]
+        if session.tensorboard:
+            told.append(Curves(session.folder / curves.FOLDER, described, len(train), state))
         while state.epoch < hyperparameters.epochs and _finite(state.history):
             model.fit(
                 pipeline.training_batches(train, hyperparameters.batch_size, seed, state.epoch, state.step),
                 initial_epoch=state.epoch,
                 epochs=state.epoch + 1,
                 validation_data=pipeline.evaluation_batches(validation),
-                callbacks=[reporter, _Keeper(checkpoint, state, pending)],
+                callbacks=[*told, _Keeper(checkpoint, state, pending)],
                 shuffle=False,
                 verbose=0,
             )

@@ -24,7 +24,7 @@ import pandas as pd
 import scaled
 import stand_ins
 
-from cifake_keras import cells, checkpoints, executors, files, protocol
+from cifake_keras import cells, executors, files, model_card, protocol
 from cifake_keras.progress import say
 
 PHASE = "phase1"
@@ -32,8 +32,8 @@ SCALE = 0.02  # of the paper's counts: 2,200 training images
 LONGEST = 20  # seconds until a kill, at most
 
 # They differ from run to run, or hold more after a kill; none is read to make a result.
-TIMED = {"seconds", "environment"}
-PASSING = {checkpoints.FILE, executors.LOG, executors.FAILURE}
+TIMED = {"seconds", "environment", model_card.DIGESTS}
+PASSING = {cells.CHECKPOINT, executors.LOG, executors.FAILURE}
 
 PROBABILITIES = """
 import sys, numpy as np, tensorflow as tf
@@ -132,7 +132,7 @@ class Study:
         for command, duration in zip(commands(archives, self.folder), durations, strict=True):
             over = False
             while not over:
-                limit = chance.uniform(0, min(LONGEST, 1.2 * duration)) if self.kills.total() < left else None
+                limit = chance.uniform(0, min(LONGEST, 2 * duration)) if self.kills.total() < left else None
                 over = not killed(command, limit)
                 self.kills[command[0]] += not over
                 self._check()

@@ -14,7 +14,9 @@ import pytest
 from conftest import command, picture
 from scipy.special import expit
 
+from cifake_keras import load_detector
 from cifake_keras.scores import Scores
+from cifake_keras.sources import reading
 
 ARGUMENTS = ("run-grid", "--phase", "phase1", "--no-sweep", "--epochs", "1", "--precision", "float32")
 
@@ -80,7 +82,7 @@ def test_a_changed_setting_is_named(study, data_dir):
 
 def test_status_counts_the_cells(study):
     status = command("status", "--results-dir", study / "results")
-    assert "4 done, 0 unfinished, 4 to do" in status.stdout
+    assert "5 done, 0 running, 0 failed, 0 unfinished, 5 to do" in status.stdout
 
 
 @pytest.fixture(scope="module")
@@ -214,16 +216,32 @@ def test_a_savedmodel_needs_tensorflow_alone(study, tmp_path):
         assert shape == "(1,)" and float(difference) < 1e-3
         card = json.loads((model / "assets.extra" / "model_card.json").read_text())
         assert card["threshold"] == 0.5 and card["condition"] == condition
+        for scores in (evaluations["clean"] for evaluations in card["tests"].values()):
+            assert all(low <= scores[name] <= high for name, (low, high) in scores["intervals"].items())
+            assert set(scores["intervals"]) == {"accuracy", "balanced_accuracy", "tpr", "tnr"}
 
 
 def test_a_savedmodel_gives_the_probabilities_of_the_predictions(study):
     """Through other software than the evaluation's: Pillow reads the files, the SavedModel resizes and answers."""
     import tensorflow as tf
 
-    predictions = pd.read_csv(cell(study, "autoencoded") / "predictions.csv")
+    contents, expected = some_predictions(study, "autoencoded")
+    served = tf.saved_model.load(study / "saved_models" / "phase1" / "autoencoded").signatures["serve_bytes"]
+    answers = served(image_bytes=tf.constant(contents))["probability_fake"].numpy()
+    assert np.abs(answers - expected).max() < 5e-3
+
+
+def some_predictions(study, condition):
+    """Files of test images, and what the cell said of them."""
+    predictions = pd.read_csv(cell(study, condition) / "predictions.csv")
     rows = predictions.query("evaluation == 'clean' and generator == 'SDv1.5'").head(8)
     numbers = rows["filename"].str.extract(r"(\d+)")[0].astype(int)
-    contents = tf.constant([picture(number + 700, True, 96) for number in numbers])
-    served = tf.saved_model.load(study / "saved_models" / "phase1" / "autoencoded").signatures["serve_bytes"]
-    answers = served(image_bytes=contents)["probability_fake"].numpy()
-    assert np.abs(answers - rows["probability_fake"].to_numpy()).max() < 5e-3
+    return [picture(number + 700, True, 96) for number in numbers], rows["probability_fake"].to_numpy()
+
+
+def test_a_savedmodel_is_a_detector_that_can_be_explained(study):
+    contents, expected = some_predictions(study, "perturbed_autoencoded")
+    images = [reading.decode(content) for content in contents]
+    detector = load_detector(study / "saved_models" / "phase1" / "perturbed_autoencoded")
+    assert np.abs(detector.predict(images) - expected).max() < 1e-3
+    assert all(maps.shape == (2, 32, 32) for maps in detector.explain(images[:2]).values())

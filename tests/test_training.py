@@ -16,7 +16,7 @@ import tensorflow as tf
 from tensorflow.python.framework.func_graph import FuncGraph
 from test_models import FIXTURE, paper
 
-from cifake_keras import checkpoints, models, training
+from cifake_keras import cells, models, training
 from cifake_keras.interruption import Interrupted
 from cifake_keras.optimizer import CoupledAdam
 from cifake_keras.protocol import CONDITIONS, Hyperparameters
@@ -144,7 +144,7 @@ def test_a_training_that_is_stopped_goes_on_as_if_it_had_not_been(learner, tmp_p
     for readings in (4, 14):  # in the first epoch, and in the second
         with pytest.raises(Interrupted) as interrupted:
             fit(learner, stopping(image_set(160), readings), tmp_path / "stopped")
-        assert interrupted.value.status == 143 and (tmp_path / "stopped" / checkpoints.FILE).exists()
+        assert interrupted.value.status == 143 and (tmp_path / "stopped" / cells.CHECKPOINT).exists()
     resumed, resumed_history = fit(learner, image_set(160), tmp_path / "stopped")
     assert all(np.array_equal(*pair) for pair in zip(weights, resumed, strict=True))
     assert resumed_history.equals(history)
@@ -154,13 +154,12 @@ ON_A_SECOND_DEVICE = """
 import tensorflow as tf
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-from cifake_keras import models, perturbations, protocol, training
+from cifake_keras import models, perturbations, protocol, replicas, training
 from cifake_keras.optimizer import CoupledAdam
 with tf.device("CPU:1"):
     network = models.bird_lotfi()
-    path = training.SideBySide(
-        protocol.CONDITIONS["perturbed_autoencoded"], models.autoencoder(), [network], [CoupledAdam(1e-3, 0.0)]
-    )
+    condition, adam = protocol.CONDITIONS["perturbed_autoencoded"], CoupledAdam(1e-3, 0.0)
+    path = training.SideBySide(condition, models.autoencoder(), [network], [adam], replicas.strategy("none"))
 batch = {"image": tf.zeros([2, 32, 32, 3], tf.uint8), "draws": perturbations.draw(2, 0)}, tf.zeros([2, 1])
 
 @tf.function

@@ -133,7 +133,7 @@ def save(figure: Figure, stem: Path) -> list[Path]:
     return [stem.with_suffix(suffix) for suffix in formats]
 
 
-class _Page:
+class Page:
     """A figure measured in inches from its top left corner: text keeps its distance at any number of rows."""
 
     def __init__(self, width: float, height: float):
@@ -164,23 +164,23 @@ def inputs_of_conditions(examples: Examples, phase: str) -> Figure:
     columns += [(path.title, examples.inputs[:, index]) for index, path in examples.paths() if path.autoencoded]
     left, top, step = 0.8, 0.62, LARGE + 0.08
     rows = len(examples.test_sets)
-    page = _Page(max(WIDTH, left + len(columns) * step), top + rows * step)
+    page = Page(max(WIDTH, left + len(columns) * step), top + rows * step)
     _head(page, f"Figure 1. What the classifier sees, {examples.phase(phase).title}", examples)
     for column, (title, images) in enumerate(columns):
         page.text(left + column * step + LARGE / 2, top - 0.1, title, HEADING)
         for row in range(rows):
-            page.image(left + column * step, top + row * step, LARGE, _shown(images[row]))
+            page.image(left + column * step, top + row * step, LARGE, shown(images[row]))
     for row in range(rows):
         page.text(left / 2, top + row * step + LARGE / 2, examples.row_label(row, phase))
     return page.figure
 
 
-def _shown(image: np.ndarray) -> np.ndarray:
+def shown(image: np.ndarray) -> np.ndarray:
     """Pixels in [0, 1], whatever rounding did at the ends."""
     return image / 255 if image.dtype == np.uint8 else np.clip(image, 0, 1)
 
 
-def _head(page: _Page, title: str, examples: Examples) -> None:
+def _head(page: Page, title: str, examples: Examples) -> None:
     page.text(0.1, 0.14, title, TITLE, ha="left", weight="bold")
     if str(examples.preset) == "demo":
         page.text(0.1, 0.3, DEMO, HEADING, ha="left", style="italic")
@@ -194,7 +194,7 @@ COLOURS = {"perturbation": "#f6d5a8", "autoencoder": "#bcd9ea"}  # what sets the
 
 def paths_of_conditions() -> Figure:
     """Figure 2: the path of an image to the classifier, a lane a condition."""
-    page = _Page(7.2, 0.4 + LANE * len(protocol.CONDITIONS))
+    page = Page(7.2, 0.4 + LANE * len(protocol.CONDITIONS))
     page.text(0.1, 0.14, "Figure 2. The path of an image under each condition", TITLE, ha="left", weight="bold")
     axes = page.axes(0, 0, page.width, page.height)
     axes.set(xlim=(0, page.width), ylim=(page.height, 0))  # inches from the top left corner, as the page
@@ -204,7 +204,7 @@ def paths_of_conditions() -> Figure:
     return page.figure
 
 
-def _lane(page: _Page, axes: Axes, middle: float, condition: protocol.Condition) -> None:
+def _lane(page: Page, axes: Axes, middle: float, condition: protocol.Condition) -> None:
     page.text(0.1, middle, condition.title, HEADING, ha="left", weight="bold")
     steps = list(_steps(condition))
     for left, width, text in steps:
@@ -244,7 +244,7 @@ def saliency(examples: Examples, phase: str) -> Figure:
     widths = [step * (3 if path.autoencoded else 2) + gap for _, path in examples.paths()]
     rows = len(examples.test_sets)
     row_step = SMALL + 2 * LINE
-    page = _Page(max(WIDTH, left + sum(widths) + 0.55), top + rows * row_step + 4 * LINE)
+    page = Page(max(WIDTH, left + sum(widths) + 0.55), top + rows * row_step + 4 * LINE)
     _head(page, f"Figure {NUMBERS[phase]}. Saliency, {examples.phase(phase).title}", examples)
     for row in range(rows):
         page.text(left / 2, top + row * row_step + SMALL / 2, examples.row_label(row, phase))
@@ -257,7 +257,7 @@ def saliency(examples: Examples, phase: str) -> Figure:
 
 
 def _saliency_group(
-    page: _Page,
+    page: Page,
     examples: Examples,
     index: int,
     path: protocol.Condition,
@@ -273,12 +273,12 @@ def _saliency_group(
     for column, (heading, arrays) in enumerate(columns):
         page.text(left + column * steps[0] + SMALL / 2, top - 0.05, heading, va="bottom")
         for row, image in enumerate(arrays[:, index]):
-            page.image(left + column * steps[0], top + row * steps[1], SMALL, _shown(image))
+            page.image(left + column * steps[0], top + row * steps[1], SMALL, shown(image))
     for row, probability in enumerate(examples.probability_fake[:, index]):
         page.text(left + width / 2, top + row * steps[1] + SMALL + 0.7 * LINE, f"P(fake) {probability:.2f}")
 
 
-def _colour_bar(page: _Page, left: float, top: float, height: float) -> None:
+def _colour_bar(page: Page, left: float, top: float, height: float) -> None:
     bar = page.figure.colorbar(ScalarMappable(Normalize(0, 1), MAP), cax=page.axes(left, top, 0.1, height))
     bar.set_label("relative saliency", fontsize=TEXT)
     bar.ax.tick_params(labelsize=TEXT, length=2, pad=2)

@@ -21,7 +21,7 @@ from cifake_keras.errors import UserError
 
 # The suffix says that a file is an image; its content says of which format, as suffixes lie.
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
-_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp"}
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp")
 
 # As Pillow numbers it.
 _SUBSAMPLING = {0: "4:4:4", 1: "4:2:2", 2: "4:2:0"}
@@ -40,7 +40,7 @@ class UnreadableImage(Exception):
 def is_image(name: str) -> bool:
     """By its name; hidden files and what macOS puts into archives are none."""
     path = Path(name)
-    return path.suffix.lower() in _SUFFIXES and not any(map(_hidden, path.parts))
+    return path.suffix.lower() in SUFFIXES and not any(map(_hidden, path.parts))
 
 
 def _hidden(part: str) -> bool:
@@ -154,6 +154,15 @@ def decode(content: bytes | UnreadableImage) -> np.ndarray:
     with _opened(content) as image:
         ImageOps.exif_transpose(image, in_place=True)
         return np.asarray(_rgb(image))
+
+
+def image(path: Path) -> np.ndarray:
+    """A file as `decode` gives it. Raises UnreadableImage also where it is not there or may not be read."""
+    try:
+        content = _file(path)
+    except (OSError, ValueError) as error:  # the latter where a path cannot be one
+        raise UnreadableImage(getattr(error, "strerror", None) or _reason(error)) from error
+    return decode(content)
 
 
 def encoding(content: bytes) -> tuple[str, str, str]:

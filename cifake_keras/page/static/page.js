@@ -1,0 +1,129 @@
+// What a person does with the page, and what it shows them.
+
+import { SIZE, load } from "./detector.js";
+import { occlusion } from "./occlusion.js";
+import { Unreadable, read } from "./picture.js";
+import { resize } from "./resize.js";
+
+const $ = (id) => document.getElementById(id);
+const { threshold, maxBytes, maxPixels } = document.body.dataset;
+const limits = { bytes: Number(maxBytes), pixels: Number(maxPixels) };
+
+let predict;
+let latest = 0;
+
+async function start() {
+  try {
+    predict = await load();
+  } catch (error) {
+    say(`The detector could not be loaded (${error.message}). Serve this folder over HTTP and use a current browser.`, "wrong");
+    return;
+  }
+  $("file").disabled = false;
+  say("Ready.");
+  listen();
+}
+
+function listen() {
+  $("file").addEventListener("change", () => look($("file").files));
+  document.addEventListener("paste", (event) => look(event.clipboardData.files));
+  document.addEventListener("dragover", (event) => {
+    event.preventDefault();
+    $("drop").classList.add("over");
+  });
+  document.addEventListener("dragleave", () => $("drop").classList.remove("over"));
+  document.addEventListener("drop", (event) => {
+    event.preventDefault();
+    $("drop").classList.remove("over");
+    look(event.dataTransfer.files);
+  });
+}
+
+/** Of several files the first; a file that comes while another is read takes its place. */
+async function look([file]) {
+  if (!file) return;
+  const turn = ++latest;
+  $("answer").hidden = true;
+  say(`Looking at “${file.name}”…`);
+  try {
+    const picture = await read(file, limits);
+    if (turn === latest) show(file, picture);
+  } catch (error) {
+    if (!(error instanceof Unreadable)) throw error;
+    if (turn === latest) say(error.message, "wrong");
+  }
+}
+
+function show(file, { pixels, width, height }) {
+  const image = resize(pixels, width, height, SIZE);
+  const [probability] = predict(image, 1);
+  const verdict = probability >= threshold ? "Looks synthetic" : "Looks like a photograph";
+  $("verdict").textContent = verdict;
+  $("probability").textContent = percent(probability);
+  $("probability").dataset.value = probability;
+  $("mark").style.left = `${100 * probability}%`;
+  $("size").textContent = `${width} × ${height} pixels.`;
+  URL.revokeObjectURL($("picture").src);
+  $("picture").src = URL.createObjectURL(file);
+  $("caution").textContent = caution(width, height);
+  $("caution").hidden = !$("caution").textContent;
+  paint($("seen"), image);
+  explain(image);
+  $("answer").hidden = false;
+  say(`${verdict}: ${percent(probability)} probability of a generator.`, "told");
+}
+
+/** Why a picture of this size is far from what the network knows, as `cifake-keras predict` says it; else empty. */
+function caution(width, height) {
+  const larger = Math.max(width, height);
+  const smaller = Math.min(width, height);
+  const wrong = [
+    larger > 2 * SIZE && "much larger",
+    smaller * 2 < SIZE && "much smaller",
+    larger * 3 > smaller * 4 && "not square",
+  ].filter(Boolean);
+  return wrong.length ? `${width}x${height}: ${wrong.join(" and ")}, unlike what it learned from (32x32)` : "";
+}
+
+/** One decimal, and never certain. */
+const percent = (probability) => `${Math.min(Math.max(100 * probability, 0.1), 99.9).toFixed(1)}%`;
+
+function explain(image) {
+  const map = occlusion(predict, image);
+  const strongest = map.reduce((most, value) => Math.max(most, Math.abs(value)), 1e-6);
+  const shown = new Uint8ClampedArray(image.length);
+  map.forEach((value, pixel) => {
+    const grey = (image[3 * pixel] + image[3 * pixel + 1] + image[3 * pixel + 2]) / 3;
+    const strength = Math.abs(value) / strongest;
+    const colour = value > 0 ? [232, 89, 12] : [28, 110, 214];
+    colour.forEach((level, channel) => {
+      shown[3 * pixel + channel] = grey + strength * 0.85 * (level - grey);
+    });
+  });
+  paint($("map"), shown);
+  const peak = map.reduce((best, value, pixel) => (Math.abs(value) > Math.abs(map[best]) ? pixel : best), 0);
+  const side = map[peak] > 0 ? "a generator" : "a photograph";
+  $("map").setAttribute("aria-label", `Map of your picture. The ${place(peak)} speaks most, for ${side}.`);
+}
+
+function place(pixel) {
+  const third = (position) => Math.floor((3 * position) / SIZE);
+  const row = ["upper", "middle", "lower"][third(Math.floor(pixel / SIZE))];
+  return `${row} ${["left", "centre", "right"][third(pixel % SIZE)]}`;
+}
+
+/** RGB [32, 32, 3] onto a canvas of that size. */
+function paint(canvas, image) {
+  const data = new ImageData(SIZE, SIZE);
+  data.data.fill(255);
+  for (let pixel = 0; pixel < SIZE * SIZE; pixel++) data.data.set(image.subarray(3 * pixel, 3 * pixel + 3), 4 * pixel);
+  canvas.getContext("2d").putImageData(data, 0, 0);
+}
+
+/** kind: "wrong", or "told" where the page shows it already and a screen reader alone needs the words. */
+function say(text, kind = "") {
+  $("status").textContent = text;
+  $("status").className = kind;
+}
+
+start();
