@@ -47,9 +47,11 @@ def processes_of(node) -> list[psutil.Process]:
 
 
 def kill(node) -> None:
-    for process in processes_of(node):
+    processes = processes_of(node)
+    for process in processes:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
+    psutil.wait_procs(processes, timeout=10)
 
 
 def started(*arguments: object) -> subprocess.Popen:
