@@ -49,13 +49,15 @@ def claim(results_dir: Path, folder: Path) -> Path:
     return results_dir / ".claims" / "-".join(folder.relative_to(results_dir / "runs").parts)
 
 
-def grid(phases: Iterable[str], conditions: Iterable[str], classifiers: Iterable[str], seeds: int) -> list[Cell]:
+def grid(
+    phases: Iterable[str], conditions: Iterable[str], classifiers: Iterable[str], seeds: Iterable[int]
+) -> list[Cell]:
     return [
         Cell(phase, condition, classifier, seed)
         for phase in phases
         for classifier in classifiers
         for condition in conditions
-        for seed in range(seeds)
+        for seed in seeds
     ]
 
 

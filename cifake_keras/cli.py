@@ -1,12 +1,15 @@
 """Click commands. Each imports what it needs when it runs: TensorFlow alone takes seconds."""
 
+import functools
 import itertools
 import os
+import shlex
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from cifake_keras import interruption, protocol
 from cifake_keras.errors import WHOLE, Unfinished, UserError, of_the_disk
@@ -67,10 +70,35 @@ _jobs = click.option(
 )
 
 
+def _given(context: click.Context, name: str) -> bool:
+    """Whether an option stands on the command line."""
+    return context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+
+
+def _with_options(command, *options):
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+# The parameters of _selection.
+_SELECTING = ("phases", "conditions", "classifiers", "seeds", "seed")
+
+
 def _selection(command):
-    """The options that select cells; each may be repeated, and without it all are taken."""
+    """The options that select cells, which `command` gets as `wanted`; all are taken of what is not selected."""
+
+    @functools.wraps(command)
+    def select(phases, conditions, classifiers, seeds, seed, **others):
+        from cifake_keras import cells
+
+        if seed and _given(click.get_current_context(), "seeds"):
+            raise click.UsageError("--seed names seeds one by one, in place of --seeds: leave one of them out.")
+        return command(wanted=cells.grid(phases, conditions, classifiers, seed or range(seeds)), **others)
+
     phases = [phase.name for phase in protocol.PAPER_PHASES]
-    options = (
+    return _with_options(
+        select,
         click.option("--phase", "phases", multiple=True, type=click.Choice(phases), default=phases),
         click.option(
             "--condition",
@@ -88,10 +116,57 @@ def _selection(command):
             show_default=True,
         ),
         click.option("--seeds", type=click.IntRange(1), default=1, show_default=True, help="Seeds 0 to N-1."),
+        click.option("--seed", multiple=True, type=click.IntRange(0), help="This seed alone; may be repeated."),
     )
-    for option in reversed(options):
-        command = option(command)
-    return command
+
+
+def _placed(command):
+    """The options that say where work is done, which `command` gets as `executor`."""
+
+    @functools.wraps(command)
+    def place(executor, jobs, ray_address, cpus_per_cell, gpus_per_cell, **others):
+        foreign = {"local": ("ray_address", "cpus_per_cell", "gpus_per_cell"), "ray": ("jobs",)}[executor]
+        if wrong := [name for name in foreign if _given(click.get_current_context(), name)]:
+            option = wrong[0].replace("_", "-")
+            raise click.UsageError(f"--{option} does not go with --executor {executor}: leave one of them out.")
+        if executor == "ray":
+            from cifake_keras.cluster import Ray
+
+            return command(executor=Ray(ray_address, cpus_per_cell, gpus_per_cell), **others)
+        from cifake_keras.processes import Local
+
+        return command(executor=Local(jobs), **others)
+
+    return _with_options(
+        place,
+        click.option(
+            "--executor",
+            type=click.Choice(["local", "ray"]),
+            default="local",
+            show_default=True,
+            help="Processes of this machine, or Ray (extra [ray]); see docs/cluster.md.",
+        ),
+        _jobs,
+        click.option(
+            "--ray-address",
+            metavar="HOST:PORT",
+            help="ray: of a running cluster, or auto, the one of this machine; without it Ray is started here.",
+        ),
+        click.option(
+            "--cpus-per-cell",
+            type=click.IntRange(1),
+            default=1,
+            show_default=True,
+            help="ray: what a cell takes, and its threads.",
+        ),
+        click.option(
+            "--gpus-per-cell",
+            type=click.FloatRange(0),
+            default=0,
+            show_default=True,
+            help="ray: what a cell takes; 0.5 puts two on a GPU.",
+        ),
+    )
 
 
 @click.group(cls=_Commands)
@@ -224,50 +299,62 @@ def audit_(phase, preset, validation_files, data_dir, results_dir):
         click.echo(path)
 
 
+def _grid(command):
+    """The options that say which cells are run, and how."""
+    return _with_options(
+        command,
+        _preset,
+        _selection,
+        click.option(
+            "--recipe",
+            type=click.Choice(protocol.RECIPES),
+            default=protocol.RECIPES[0],
+            show_default=True,
+            help="The authors', or a schedule of ours that reaches their accuracy in two minutes; it is not swept.",
+        ),
+        click.option(
+            "--sweep/--no-sweep", "swept", default=True, show_default=True, help="Sweep, or train with fixed values."
+        ),
+        click.option("--epochs", type=click.IntRange(1), help="Of the classifiers, in place of the protocol's."),
+        click.option("--kernel", type=click.Choice(protocol.KERNELS), default=protocol.KERNELS[0], show_default=True),
+        click.option(
+            "--precision",
+            type=click.Choice(["auto", "float32", "bfloat16"]),
+            default="auto",
+            show_default=True,
+            help="auto: bfloat16 where the processor or GPU computes in it.",
+        ),
+        _validation_files,
+        click.option(
+            "--strategy",
+            type=click.Choice(STRATEGIES),
+            default=STRATEGIES[0],
+            show_default=True,
+            help="mirrored: each model on all GPUs of this machine, with --jobs 1; the batches stay as they are.",
+        ),
+        click.option(
+            "--tensorboard", is_flag=True, help="Draw curves for TensorBoard (extra [tensorboard]) beside each cell."
+        ),
+        _data_dir,
+        _results_dir,
+        _folder("--saved-models-dir", "saved_models", "Where SavedModels go."),
+    )
+
+
 @main.command("run-grid")
-@_preset
-@_selection
-@click.option(
-    "--recipe",
-    type=click.Choice(protocol.RECIPES),
-    default=protocol.RECIPES[0],
-    show_default=True,
-    help="The authors', or a schedule of ours that reaches their accuracy in two minutes; it is not swept.",
-)
-@click.option("--sweep/--no-sweep", "swept", default=True, show_default=True, help="Sweep, or train with fixed values.")
-@click.option("--epochs", type=click.IntRange(1), help="Of the classifiers, in place of the protocol's.")
-@click.option("--kernel", type=click.Choice(protocol.KERNELS), default=protocol.KERNELS[0], show_default=True)
-@click.option(
-    "--precision",
-    type=click.Choice(["auto", "float32", "bfloat16"]),
-    default="auto",
-    show_default=True,
-    help="auto: bfloat16 where the processor or GPU computes in it.",
-)
-@_validation_files
-@_jobs
-@click.option(
-    "--strategy",
-    type=click.Choice(STRATEGIES),
-    default=STRATEGIES[0],
-    show_default=True,
-    help="mirrored: each model on all GPUs of this machine, with --jobs 1; the batches stay as they are.",
-)
-@click.option("--tensorboard", is_flag=True, help="Draw curves for TensorBoard (extra [tensorboard]) beside each cell.")
-@_data_dir
-@_results_dir
-@_folder("--saved-models-dir", "saved_models", "Where SavedModels go.")
+@_grid
+@_placed
 @click.option("--dry-run", is_flag=True, help="Only say what would be run.")
+@click.pass_context
 def run_grid(
-    preset, phases, conditions, classifiers, seeds, recipe, swept, epochs, kernel, precision, validation_files,
-    jobs, strategy, tensorboard, data_dir, results_dir, saved_models_dir, dry_run,
+    context, wanted, preset, recipe, swept, epochs, kernel, precision, validation_files, strategy, tensorboard,
+    data_dir, results_dir, saved_models_dir, executor, dry_run,
 ):  # fmt: skip
     """Train and evaluate the cells of the grid that are not done yet."""
-    if strategy == "mirrored" and jobs > 1:
+    if strategy == "mirrored" and context.params["jobs"] > 1:
         raise click.UsageError("--strategy mirrored gives each model all GPUs: leave --jobs at 1.")
-    from cifake_keras import cells, status
+    from cifake_keras import status
 
-    wanted = cells.grid(phases, conditions, classifiers, seeds)
     if dry_run:
         click.echo("\n".join(status.report(status.pieces(wanted, results_dir))))
         return
@@ -280,11 +367,12 @@ def run_grid(
     replicas.strategy(strategy)  # refuses before anything is done
     if tensorboard:
         curves.require()
+    # Absolute, as whoever does a cell may have another working directory.
     settings = Settings(
         preset=preset,
-        data_dir=data_dir,
-        results_dir=results_dir,
-        saved_models_dir=saved_models_dir,
+        data_dir=data_dir.absolute(),
+        results_dir=results_dir.absolute(),
+        saved_models_dir=saved_models_dir.absolute(),
         recipe=recipe,
         swept=swept,
         epochs=epochs,
@@ -294,7 +382,30 @@ def run_grid(
         tensorboard=tensorboard,
         validation_files=splits.read_validation_files(validation_files),
     )
-    grid.run(wanted, settings, processes.Local(jobs))
+    grid.run(wanted, settings, executor)
+
+
+@main.command("grid-commands")
+@_grid
+@click.pass_context
+def grid_commands(context, wanted, **_):
+    """Print the command of each cell of the grid, done or not, for the queue of a cluster."""
+    given = [
+        word for option in context.command.params if option.name not in _SELECTING for word in _words(context, option)
+    ]
+    for cell in wanted:
+        chosen = ("--phase", cell.phase, "--condition", cell.condition, "--classifier", cell.classifier)
+        click.echo(shlex.join(["cifake-keras", "run-grid", *chosen, "--seed", str(cell.seed), *given]))
+
+
+def _words(context: click.Context, option: click.Parameter) -> list[str]:
+    """An option as it was given; none if it was not."""
+    value = context.params.get(option.name)
+    if not _given(context, option.name):
+        return []
+    if isinstance(value, bool):
+        return [option.opts[0] if value else option.secondary_opts[0]]
+    return [option.opts[0], str(value)]
 
 
 @main.command()
@@ -303,14 +414,13 @@ def run_grid(
 @_jobs
 @_data_dir
 @_results_dir
-def examine(phases, conditions, classifiers, seeds, validation_files, jobs, data_dir, results_dir):
+def examine(wanted, validation_files, jobs, data_dir, results_dir):
     """Test finished cells on every path and on altered images, and measure their saliency."""
-    from cifake_keras import cells, processes
+    from cifake_keras import processes
 
     processes.import_tensorflow()
     from cifake_keras import examination, splits
 
-    wanted = cells.grid(phases, conditions, classifiers, seeds)
     validation_files = splits.read_validation_files(validation_files)
     examination.run(wanted, data_dir, results_dir, validation_files, processes.Local(jobs))
 
@@ -319,11 +429,10 @@ def examine(phases, conditions, classifiers, seeds, validation_files, jobs, data
 @_selection
 @_results_dir
 @click.option("--watch", is_flag=True, help="Tell it again and again, until each cell is done or has failed.")
-def status(phases, conditions, classifiers, seeds, results_dir, watch):
+def status(wanted, results_dir, watch):
     """Show which cells of the grid, and what they need, are done, running, failed or to do, and the time left."""
-    from cifake_keras import cells, status
+    from cifake_keras import status
 
-    wanted = cells.grid(phases, conditions, classifiers, seeds)
     if watch:
         status.watch(wanted, results_dir)
     else:

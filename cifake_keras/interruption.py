@@ -56,6 +56,16 @@ def deferred() -> Iterator[Pending]:
     pending.check()
 
 
+@contextlib.contextmanager
+def kept() -> Iterator[None]:
+    """Handlers that a library sets within do not last."""
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        _handle(before)
+
+
 def _raise(number: int, _) -> None:
     raise Interrupted(number)
 
