@@ -1,6 +1,7 @@
 """Tasks shared by processes: each done once, by whoever is alive; what fails is kept and told."""
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -9,7 +10,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import pytest
+import tensorflow as tf
 
 from cifake_keras import executors, files
 from cifake_keras.errors import UserError
@@ -52,6 +55,15 @@ class Die(Write):
         os.kill(os.getpid(), signal.SIGKILL)
 
 
+class Hunger(Write):
+    """Takes more memory than its process may have."""
+
+    def run(self) -> None:
+        limit = psutil.Process().memory_info().vms + 2**28
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+        tf.ones([2**30])
+
+
 def tasks(folder: Path) -> list[Write]:
     first = Write(folder / "first")
     return [Write(folder / "last", first), first, *(Write(folder / str(number)) for number in range(20))]
@@ -60,6 +72,10 @@ def tasks(folder: Path) -> list[Write]:
 def failing(folder: Path) -> list[Write]:
     fails, dies = Fail(folder / "fails"), Die(folder / "dies")
     return [fails, Write(folder / "blocked", fails), dies, *tasks(folder)]
+
+
+def hungry(folder: Path) -> list[Write]:
+    return [Hunger(folder / "hungry"), *tasks(folder)]
 
 
 def refused() -> None:
@@ -92,6 +108,12 @@ def test_what_fails_is_recorded_and_the_others_go_on(tmp_path):
     assert all(task.done() for task in tasks(tmp_path))
     record = (tmp_path / "fails" / "failure.txt").read_text()
     assert "Traceback" in record and 'raise ValueError("the first line' in record
+
+
+def test_a_task_without_memory_fails_alone(tmp_path):
+    unfinished = settle(tmp_path, hungry, 2)
+    assert str(unfinished).startswith("1 of 23 failed") and "hungry: ResourceExhaustedError: " in str(unfinished)
+    assert all(task.done() for task in tasks(tmp_path))
 
 
 def test_what_failed_is_tried_again(tmp_path):

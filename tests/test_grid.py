@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -14,7 +15,7 @@ import pytest
 from conftest import command, picture
 from scipy.special import expit
 
-from cifake_keras import load_detector
+from cifake_keras import cells, load_detector
 from cifake_keras.scores import Scores
 from cifake_keras.sources import reading
 
@@ -148,21 +149,58 @@ def test_tables_figures_and_page_of_an_examined_study(examined):
     assert command("tables", "--results-dir", results).returncode == 0
 
 
-def test_a_killed_run_ends_with_the_same_grid(study, data_dir, tmp_path):
-    line = [sys.executable, "-m", "cifake_keras.cli", *ARGUMENTS, *map(str, folders(data_dir, tmp_path))]
-    run = subprocess.Popen(line, stderr=subprocess.DEVNULL)
-    in_the_middle = cell(tmp_path, "perturbed") / "config.json"
-    while not in_the_middle.exists():
-        assert run.poll() is None, "the run ended before it could be killed"
+def test_a_cell_that_fails_leaves_the_others_alone_and_is_tried_again(study, data_dir, tmp_path):
+    shutil.copytree(
+        cells.autoencoder_folder(study / "results", "phase1"), cells.autoencoder_folder(tmp_path / "results", "phase1")
+    )
+    weights = cells.autoencoder_folder(tmp_path / "results", "phase1") / "model.weights.h5"
+    whole = weights.read_bytes()
+    weights.write_bytes(whole[:-1] + b"x")
+    line = (*ARGUMENTS, "--condition", "autoencoded", "--condition", "baseline", *folders(data_dir, tmp_path))
+    failed = command(*line)
+    assert failed.returncode == 1 and "1 of 2 failed; the same command tries them again" in failed.stderr
+    assert "phase1 autoencoded paper seed 0: UserError:" in failed.stderr and "is not what was trained" in failed.stderr
+    assert (
+        "Traceback" not in failed.stderr and "Traceback" in (cell(tmp_path, "autoencoded") / "failure.txt").read_text()
+    )
+    assert (cell(tmp_path, "baseline") / "metrics.json").exists() and (
+        tmp_path / "saved_models/phase1/baseline"
+    ).exists()
+    weights.write_bytes(whole)
+    again = command(*line)
+    assert again.returncode == 0 and again.stderr.count("done before") == 1
+    assert not (cell(tmp_path, "autoencoded") / "failure.txt").exists()
+
+
+def owners(root):
+    """The processes that have claimed a cell."""
+    claims = (root / "results" / ".claims").glob("phase1-*-seed-*")
+    return {int(found[1]) for path in claims if (found := re.search(r"^pid=(\d+)$", path.read_text(), re.M))}
+
+
+def test_four_runs_share_a_grid_and_take_over_what_a_killed_one_was_doing(data_dir, tmp_path):
+    line = (
+        *ARGUMENTS,
+        "--condition",
+        "baseline",
+        "--condition",
+        "perturbed",
+        "--seeds",
+        "4",
+        "--classifier",
+        "bird_lotfi",
+    )
+    line = [sys.executable, "-m", "cifake_keras.cli", *line, *map(str, folders(data_dir, tmp_path))]
+    runs = [subprocess.Popen(line, stderr=subprocess.DEVNULL) for _ in range(4)]
+    while not (owning := [run for run in runs if run.pid in owners(tmp_path)]):
+        assert all(run.poll() is None for run in runs)
         time.sleep(0.01)
-    os.kill(run.pid, signal.SIGKILL)
-    run.wait()
-    assert not (cell(tmp_path, "perturbed") / "metrics.json").exists()
-    resumed = command(*ARGUMENTS, *folders(data_dir, tmp_path))
-    assert resumed.returncode == 0 and resumed.stderr.count("done before") == 1
-    command("tables", "--results-dir", tmp_path / "results")
-    tables = [root / "results" / "tables" / "grid.csv" for root in (study, tmp_path)]
-    assert tables[0].read_bytes() == tables[1].read_bytes()
+    owning[0].kill()
+    assert sorted(run.wait() for run in runs) == [-signal.SIGKILL, 0, 0, 0]
+    logs = [path.read_text() for path in (tmp_path / "results").rglob("log.txt")]
+    assert len(logs) == 8 and sum(log.count(": validation ") for log in logs) in (8, 9)
+    assert sum(log.count("epoch 1 of 1") for log in logs) in (8, 9), "that of the killed one, twice perhaps"
+    assert len(list((tmp_path / "results").rglob("metrics.json"))) == 8 and not owners(tmp_path)
 
 
 SWEEP = ("run-grid", "--phase", "phase1", "--condition", "baseline", "--epochs", "1", "--jobs", "2")
