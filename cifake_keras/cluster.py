@@ -115,7 +115,7 @@ def _ended(left: list[ray.ObjectRef], pending: interruption.Pending) -> Iterator
 
 def _hear(ref: ray.ObjectRef, task: Task) -> None:
     try:
-        for line in ray.get(ref):
+        if line := ray.get(ref):
             progress.say(line)
     except ray.exceptions.RayTaskError as error:
         if isinstance(error.cause, UserError):
@@ -134,8 +134,8 @@ def _stop(refs: list[ray.ObjectRef]) -> None:
     ray.wait(refs, num_returns=len(refs), timeout=_SAVING)
 
 
-def _work(folder: str, threads: int, build: str, arguments: tuple, *_needs: object) -> list[str]:
-    """In a worker: settles the task of `folder`, unless somebody else has; returns what it had to say."""
+def _work(folder: str, threads: int, build: str, arguments: tuple, *_needs: object) -> str | None:
+    """In a worker: settles the task of `folder`, unless somebody else has; returns its last word, how it ended."""
     told = _Told()
     progress.relay(told)
     processes.import_tensorflow(threads)
@@ -146,15 +146,14 @@ def _work(folder: str, threads: int, build: str, arguments: tuple, *_needs: obje
             # Whoever ends this worker does not mean the task, which Ray does again for workers that are killed.
             os.kill(os.getpid(), signal.SIGKILL)
         raise
-    return told.lines
+    return told.last
 
 
 class _Told:
-    """Keeps the lines of what is relayed."""
+    """Keeps the last line of what is relayed; the task's own log has them all."""
 
-    def __init__(self):
-        self.lines: list[str] = []
+    last: str | None = None
 
     def send(self, message: tuple) -> None:
         if message[0] == "say":
-            self.lines.append(message[1])
+            self.last = message[1]
