@@ -65,8 +65,13 @@ bench: $(INSTALLED)
 	$(BIN)/python scripts/bench.py
 
 lint: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[lint]' --constraint constraints.txt
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/bandit --quiet --recursive cifake_keras
+	# Scripts start processes, which bandit counts as a weak spot of low severity.
+	$(BIN)/bandit --quiet --recursive -ll scripts
+	$(BIN)/pip-audit --requirement constraints.txt --no-deps --disable-pip
 
 clean:
 	rm -rf .venv demo build *.egg-info
