@@ -59,7 +59,7 @@ class Reading:
         return condition in self.conditions and all(cells.state(folder) == cells.DONE for folder in folders)
 
     def cells(self, condition: str, seeds: int) -> list[Cell]:
-        return cells.grid([PHASE.name], [condition], ["paper"], seeds)
+        return cells.grid([PHASE.name], [condition], ["paper"], range(seeds))
 
 
 def decisions(draws: tf.Tensor) -> Iterator[tf.Tensor]:
