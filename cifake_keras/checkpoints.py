@@ -1,14 +1,17 @@
-"""The state of a training, from which it goes on as if it had never stopped."""
+"""The state of a training, from which it goes on as if it had never stopped. Imports no TensorFlow."""
 
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import keras
 import numpy as np
 
 from cifake_keras import files
+
+if TYPE_CHECKING:
+    import keras
 
 
 @dataclass
@@ -35,7 +38,7 @@ class Checkpoint:
     Order and draws of the images follow from seed and epoch, so the variables are all there is to keep.
     """
 
-    def __init__(self, path: Path | None, variables: Sequence[keras.Variable]):
+    def __init__(self, path: Path | None, variables: Sequence["keras.Variable"]):
         self._path, self._variables = path, variables
 
     def save(self, state: State) -> None:
@@ -51,4 +54,14 @@ class Checkpoint:
         with np.load(self._path, allow_pickle=False) as arrays:
             for i, variable in enumerate(self._variables):
                 variable.assign(arrays[str(i)])
-            return State(**json.loads(str(arrays["state"])))
+            return _state(arrays)
+
+
+def read(path: Path) -> State:
+    """The state alone. Raises FileNotFoundError, or BadZipFile where the file vanishes meanwhile."""
+    with np.load(path, allow_pickle=False) as arrays:
+        return _state(arrays)
+
+
+def _state(arrays: np.lib.npyio.NpzFile) -> State:
+    return State(**json.loads(str(arrays["state"])))

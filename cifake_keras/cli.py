@@ -12,7 +12,7 @@ import click
 from click.core import ParameterSource
 
 from cifake_keras import interruption, protocol
-from cifake_keras.errors import WHOLE, Unfinished, UserError, of_the_disk
+from cifake_keras.errors import Unfinished, UserError, of_the_disk
 from cifake_keras.settings import STRATEGIES, Settings
 from cifake_keras.sources import BUILDERS
 
@@ -34,7 +34,7 @@ class _Commands(click.Group):
         except Exception as error:
             if not (what := of_the_disk(error)):
                 raise
-            raise _failure(f"{what}. {WHOLE}") from error
+            raise _failure(what) from error
         except interruption.Interrupted as interrupted:
             click.echo("Interrupted. What is finished is kept; the same command goes on from there.", err=True)
             raise SystemExit(interrupted.status) from None

@@ -3,9 +3,6 @@
 import errno
 import os
 
-# What is said when the disk is full.
-WHOLE = "Nothing half-written was left; mend it and run the command again."
-
 
 class UserError(Exception):
     """One sentence for people: what is wrong, with which file or option, and what to do."""
@@ -20,7 +17,12 @@ class Unfinished(UserError):
 
 
 def of_the_disk(error: Exception) -> str | None:
-    """A full or read-only disk as TensorFlow, HDF5 and array_record tell it, in exceptions of their own."""
+    """What to say of a full or read-only disk; TensorFlow, HDF5 and array_record tell it in exceptions of their own."""
+    what = _of_the_disk(error)
+    return what and f"{what}. Nothing half-written was left; mend it and run the command again."
+
+
+def _of_the_disk(error: Exception) -> str | None:
     reasons = map(os.strerror, (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO))
     if isinstance(error, OSError) and error.filename:
         return f"{error.filename}: {error.strerror}"

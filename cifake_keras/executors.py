@@ -98,7 +98,7 @@ def _attempt(task: Task) -> None:
             task.run()
         except Exception as error:
             if what := errors.of_the_disk(error):
-                raise UserError(f"{what}. {errors.WHOLE}") from error
+                raise UserError(what) from error
             fail(task, f"{type(error).__name__}: {error}", traceback.format_exc())
 
 

@@ -108,8 +108,7 @@ def write_litert(saved_model: Path, path: Path, float16: bool = False) -> None:
     if float16:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.target_spec.supported_types = [tf.float16]
-    with replacing(path) as temporary:
-        temporary.write_bytes(converter.convert())
+    path.write_bytes(converter.convert())
 
 
 def _decode(content: tf.Tensor, kernel: str) -> tf.Tensor:

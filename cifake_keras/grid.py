@@ -35,11 +35,12 @@ def run(wanted: Iterable[Cell], settings: Settings, executor: Executor) -> None:
     phases = _phases(wanted, settings)
     for phase in phases.values():
         phase.introduce()
-    for task in _cells(wanted, phases):
+    found = _cells(wanted, phases)
+    for task in found:
         if task.done():
             say(f"{task.title}: done before")
             task.tidy()
-    left = _left(wanted, phases)
+    left = _left(found)
     unfinished = executors.settle(executor, left, "cifake_keras.grid:tasks", wanted, settings)
     for phase in phases.values():
         with files.claim(settings.results_dir / ".claims" / f"{phase.phase.name}-export"):
@@ -50,7 +51,7 @@ def run(wanted: Iterable[Cell], settings: Settings, executor: Executor) -> None:
 
 def tasks(wanted: list[Cell], settings: Settings) -> list[Task]:
     """What is not done of `wanted` and what it needs."""
-    return _left(wanted, _phases(wanted, settings))
+    return _left(_cells(wanted, _phases(wanted, settings)))
 
 
 def _phases(wanted: list[Cell], settings: Settings) -> dict[str, PhaseRun]:
@@ -61,10 +62,10 @@ def _cells(wanted: list[Cell], phases: dict[str, PhaseRun]) -> list[CellTask]:
     return [CellTask(phases[cell.phase], cell) for cell in wanted]
 
 
-def _left(wanted: list[Cell], phases: dict[str, PhaseRun]) -> list[Task]:
+def _left(found: list[CellTask]) -> list[Task]:
     """What is not done: cells, before them what they need, and first the autoencoders, for which most others wait."""
     needed: dict[Path, Task] = {}
-    for cell in _cells(wanted, phases):
+    for cell in found:
         if not cell.done():
             needed |= {task.folder: task for task in [*cell.needs(), cell] if not task.done()}
     return sorted(needed.values(), key=lambda task: not isinstance(task, AutoencoderTask))

@@ -1,13 +1,12 @@
 """A detector on LiteRT, which starts in a tenth of a second, without TensorFlow."""
 
-import contextlib
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
+from cifake_keras import silence
 from cifake_keras.errors import UserError
 
 FILE = "model.tflite"  # beside a SavedModel
@@ -21,22 +20,9 @@ def load(path: Path, threads: int = 1) -> Callable[[np.ndarray], np.ndarray]:
     if not path.is_file():
         raise UserError(f"{path} does not exist; name another model.")
     try:
-        with _quiet():
+        with silence.standard_error():  # LiteRT tells there what it computes with
             run = Interpreter(model_path=str(path), num_threads=threads).get_signature_runner("serving_default")
             run(image=np.zeros((1, 32, 32, 3), np.float32))["probability_fake"]
     except (ValueError, RuntimeError, KeyError, TypeError) as error:
         raise UserError(f"{path} is not a detector for LiteRT, or damaged; export it anew.") from error
     return lambda images: run(image=images)["probability_fake"]
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """LiteRT tells on standard error what it computes with, and has no setting to leave it."""
-    kept = os.dup(2)
-    with open(os.devnull, "wb") as nothing:
-        os.dup2(nothing.fileno(), 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from multiprocessing import Process
 from multiprocessing.connection import Connection, wait
 
-from cifake_keras import executors, interruption, progress
+from cifake_keras import executors, interruption, progress, silence
 from cifake_keras.errors import UserError
 from cifake_keras.executors import Task
 
@@ -126,14 +126,10 @@ def built(build: str, arguments: tuple) -> Sequence[Task]:
 def import_tensorflow(threads: int | None = None) -> None:
     """Imports it, and looks for devices, without its notices about instruction sets and GPUs that are not there.
 
-    They are written before TensorFlow reads its own log level. Errors are Python exceptions and are not lost.
+    They are written before TensorFlow reads its own log level.
     threads: how many it may use, where it shares the machine.
     """
-    sys.stderr.flush()
-    stderr = os.dup(2)
-    with open(os.devnull, "w") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
-    try:
+    with silence.standard_error():
         import tensorflow as tf
 
         tf.get_logger().setLevel("ERROR")  # warns of retracing, as every model here is traced once
@@ -143,6 +139,3 @@ def import_tensorflow(threads: int | None = None) -> None:
             for gpu in tf.config.list_physical_devices("GPU"):
                 tf.config.experimental.set_memory_growth(gpu, True)
         tf.config.list_logical_devices()
-    finally:
-        os.dup2(stderr, 2)
-        os.close(stderr)

@@ -1,6 +1,5 @@
 """How far the cells of a grid are, and what they need, from their files alone. Imports no TensorFlow."""
 
-import json
 import time
 import zipfile
 from collections.abc import Iterator, Sequence
@@ -9,12 +8,11 @@ from datetime import timedelta
 from pathlib import Path
 from statistics import mean
 
-import numpy as np
 from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from cifake_keras import cells, executors, files, protocol, sweep
+from cifake_keras import cells, checkpoints, executors, files, protocol, sweep
 from cifake_keras.cells import ABSENT, DONE, UNFINISHED, Cell
 
 RUNNING, FAILED = "running", "failed"
@@ -102,8 +100,7 @@ def _needed(cell: Cell, results_dir: Path) -> Iterator[tuple[Path, str]]:
     if swept.exists():
         groups = len(sweep.groups(protocol.SWEEPS[cell.condition]))
         for group in range(groups):
-            title = f"{cell.phase} {cell.condition} {cell.classifier} sweep {group + 1}/{groups}"
-            yield sweep.group_folder(swept, group), title
+            yield sweep.group_folder(swept, group), sweep.group_title(cell, group, groups)
 
 
 def _piece(title: str, folder: Path, results_dir: Path) -> Piece:
@@ -140,8 +137,7 @@ def _images(config: dict) -> int:
 def _history(folder: Path) -> list[dict]:
     """The epochs that a training has finished, from its checkpoint."""
     try:
-        with np.load(folder / cells.CHECKPOINT, allow_pickle=False) as arrays:
-            return json.loads(str(arrays["state"]))["history"]
+        return checkpoints.read(folder / cells.CHECKPOINT).history
     except (FileNotFoundError, zipfile.BadZipFile):  # there is none yet, or no longer
         return []
 

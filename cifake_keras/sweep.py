@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from cifake_keras import cells, files
+from cifake_keras.cells import Cell
 from cifake_keras.protocol import Hyperparameters
 
 CANDIDATES = "candidates.csv"
@@ -24,6 +25,10 @@ def groups(candidates: tuple[Hyperparameters, ...]) -> list[tuple[Hyperparameter
 
 def group_folder(folder: Path, group: int) -> Path:
     return folder / f"group-{group}"
+
+
+def group_title(cell: Cell, group: int, groups: int) -> str:
+    return f"{cell.phase} {cell.condition} {cell.classifier} sweep {group + 1}/{groups}"
 
 
 def chosen(folder: Path, candidates: tuple[Hyperparameters, ...]) -> tuple[Hyperparameters, Path]:

@@ -119,8 +119,7 @@ class SweepTask(_OfCell):
     def __init__(self, phase: PhaseRun, cell: Cell, group: int):
         folder = sweep.group_folder(cells.sweep_folder(phase.settings.results_dir, cell), group)
         candidates = sweep.groups(phase.candidates(cell))
-        title = f"{cell.phase} {cell.condition} {cell.classifier} sweep {group + 1}/{len(candidates)}"
-        super().__init__(phase, cell, title, folder)
+        super().__init__(phase, cell, sweep.group_title(cell, group, len(candidates)), folder)
         self.candidates = candidates[group]
 
     def config(self) -> dict:
