@@ -10,6 +10,7 @@ import os
 import random
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -30,7 +31,7 @@ from cifake_keras.progress import say
 
 PHASE = "phase1"
 SCALE = 0.01  # of the paper's counts: 1,100 training images
-LONGEST = 15  # seconds until a kill, at most
+LATEST = 1.5  # when a kill comes at most, as a multiple of what the command takes undisturbed
 
 # They differ from run to run, or hold more after a kill. Digests do, as Keras writes the names of layers beside their
 # weights, and counts them up as long as a process lives; the weights themselves are compared.
@@ -133,26 +134,40 @@ def probabilities(folder: Path) -> str:
 
 
 class Study:
-    """One that is killed while it is made. reference: an undisturbed one. kills: how often, by command."""
+    """One that is killed while it is made. reference: an undisturbed one.
+
+    kills: how often, by what was being done. writing: how many of them came while something was being written.
+    """
 
     def __init__(self, folder: Path, reference: Path):
         self.folder, self.reference = folder, reference
         self.kills: Counter[str] = Counter()
+        self.writing = 0
         self._finished: dict[Path, int] = {}
+        self._left: set[Path] = set()
 
-    def make(self, archives: dict[str, Path], durations: list[float], chance: random.Random, left: int) -> None:
-        """Kills it `left` times at most, at moments that go by how long its commands take undisturbed."""
+    def make(self, archives: dict[str, Path], durations: list[float], chance: random.Random) -> None:
+        """Kills each command until it comes to its end before the next kill."""
         for command, duration in zip(commands(archives, self.folder), durations, strict=True):
-            over = False
-            while not over:
-                limit = chance.uniform(0, min(LONGEST, 2 * duration)) if self.kills.total() < left else None
-                over = not killed(command, limit)
-                self.kills[command[0]] += not over
+            while killed(command, chance.uniform(0, LATEST * duration)):
+                self._count(command)
                 self._check()
+            self._check()
         if visible(self.folder).keys() != visible(self.reference).keys():
             raise SystemExit(f"{self.folder} and {self.reference} have other files")
         if probabilities(self.folder) != probabilities(self.reference):
             raise SystemExit(f"the SavedModels in {self.folder} and {self.reference} differ")
+
+    def _count(self, command: list[str]) -> None:
+        trained = len(list((self.folder / "results").rglob(cells.METRICS))) == len(protocol.CONDITIONS)
+        self.kills[command[0] if command[0] != "run-grid" else "export" if trained else "training"] += 1
+        left = {
+            path
+            for path in self.folder.rglob("*")
+            if path.name.startswith((f".{socket.gethostname()}.", "incomplete."))
+        }
+        self.writing += bool(left - self._left)
+        self._left = left
 
     def _check(self) -> None:
         """Ends the program where a file is not whole, or a piece of work was done twice."""
@@ -165,7 +180,7 @@ class Study:
 
 
 def run(kills: int, seed: int, scale: float, folder: Path) -> dict:
-    """What kills.json is to hold."""
+    """What kills.json is to hold, of `kills` kills or some more: no study is left undone."""
     phase = scaled.scaled(protocol.phases("paper")[PHASE], scale)
     archives = stand_ins.write(phase, folder / "archives")
     durations = []
@@ -173,16 +188,21 @@ def run(kills: int, seed: int, scale: float, folder: Path) -> dict:
         started = time.monotonic()
         killed(command, None)
         durations.append(time.monotonic() - started)
-    chance, total, studies = random.Random(seed), Counter(), 0
+    chance, total, studies, writing = random.Random(seed), Counter(), 0, 0
     while total.total() < kills:
         study = Study(folder / "disturbed", folder / "reference")
-        study.make(archives, durations, chance, kills - total.total())
-        total += study.kills
-        studies += 1
-        say(f"{total.total()} kills in {studies} studies: {dict(total)}")
+        study.make(archives, durations, chance)
+        total, studies, writing = total + study.kills, studies + 1, writing + study.writing
+        say(f"{total.total()} kills, {writing} of them while something was written, in {studies} studies: {dict(total)}")
         shutil.rmtree(study.folder)
-    whole = len(visible(folder / "reference"))
-    return {"seed": seed, "kills": dict(total), "studies": studies, "files_of_a_study": whole, "all_identical": True}
+    return {
+        "seed": seed,
+        "kills": dict(total),
+        "while_writing": writing,
+        "studies": studies,
+        "files_of_a_study": len(visible(folder / "reference")),
+        "all_identical": True,
+    }
 
 
 @click.command()
