@@ -30,7 +30,7 @@ from cifake_keras import cells, executors, files, model_card, protocol
 from cifake_keras.progress import say
 
 PHASE = "phase1"
-SCALE = 0.01  # of the paper's counts: 1,100 training images
+SCALE = 0.05  # of the paper's counts: 5,000 training images
 LATEST = 1.5  # when a kill comes at most, as a multiple of what the command takes undisturbed
 
 # They differ from run to run, or hold more after a kill. Digests do, as Keras writes the names of layers beside their
@@ -193,7 +193,9 @@ def run(kills: int, seed: int, scale: float, folder: Path) -> dict:
         study = Study(folder / "disturbed", folder / "reference")
         study.make(archives, durations, chance)
         total, studies, writing = total + study.kills, studies + 1, writing + study.writing
-        say(f"{total.total()} kills, {writing} of them while something was written, in {studies} studies: {dict(total)}")
+        say(
+            f"{total.total()} kills, {writing} of them while something was written, in {studies} studies: {dict(total)}"
+        )
         shutil.rmtree(study.folder)
     return {
         "seed": seed,
