@@ -18,9 +18,9 @@ from cifake_keras.tasks import AutoencoderTask, CellTask, Task, read_classifier
 
 LIMITS = [
     "It sees 32x32 pixels. A larger image is resized to that, which removes most of what a generator leaves behind.",
-    "It knows the photographs and generators of its training split alone (data). Of other generators it misses more, "
-    "and of other photographs it calls more fake: see the tests that are not in_sample.",
-    "A probability is calibrated for images like those of the in-sample test, half of which are fakes.",
+    "It knows the photographs and the generators that it was trained on. Of other generators it misses more, and other "
+    "photographs it calls fake more often: see the tests on what training had not shown it.",
+    "A probability is calibrated for images like those of its training, half of which are fakes.",
     "What it says of one image is no proof.",
 ]
 
@@ -147,11 +147,13 @@ def _intervals(predictions: pd.DataFrame, scores: dict) -> dict[str, list[float]
     if min(scores["n_real"], scores["n_fake"]) < 2:
         return {}
     fake = (predictions["label"] == "FAKE").to_numpy()
-    right = (predictions["probability_fake"].to_numpy() >= scores["threshold"])[None] == fake
+    probability = predictions["probability_fake"].to_numpy()
+    right = (probability >= scores["threshold"])[None] == fake
     estimates = {
         "accuracy": statistics.estimate(right, fake),
         "balanced_accuracy": statistics.estimate(right, fake, balanced=True),
         "tpr": statistics.estimate(right[:, fake]),
         "tnr": statistics.estimate(right[:, ~fake]),
+        "auc": statistics.auc(probability, fake),
     }
     return {name: np.clip(found.interval, 0, 1).round(4).tolist() for name, found in estimates.items()}

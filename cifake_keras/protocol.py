@@ -6,7 +6,7 @@ No count, learning rate or published number stands anywhere else in the package.
 """
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 IMAGE_SIZE = 32
 CLASSES = ("REAL", "FAKE")
@@ -329,8 +329,10 @@ def uses(source: str) -> list[str]:
 
 def path(condition: Condition, evaluation: str) -> Condition:
     """What test images go through: the condition's own path, or for `clean` all of it but the perturbation."""
-    wanted = (condition.perturbed and evaluation == "matched", condition.autoencoded)
-    return next(path for path in CONDITIONS.values() if (path.perturbed, path.autoencoded) == wanted)
+    if evaluation == "matched" or not condition.perturbed:
+        return condition
+    steps = replace(condition, perturbed=False)
+    return next(path for path in CONDITIONS.values() if replace(steps, name=path.name, title=path.title) == path)
 
 
 def wanted(source: str) -> int:

@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy import stats
+from sklearn.metrics import roc_auc_score
 
 from cifake_keras.errors import UserError
-from cifake_keras.statistics import difference, estimate, holm, mcnemar
+from cifake_keras.statistics import auc, difference, estimate, holm, mcnemar
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 
@@ -90,3 +91,12 @@ def test_what_cannot_be_paired_or_has_no_error_is_refused():
             compare(three, five)
     with pytest.raises(UserError, match="single test image"):
         estimate(three, np.arange(10) == 0)
+
+
+def test_the_area_under_the_curve_and_its_error_are_those_of_many_samples():
+    positive = np.arange(100) < 60
+    samples = np.round(rng().normal(size=(500, 100)) + positive, 1)  # with ties
+    found = [auc(scores, positive) for scores in samples]
+    assert [one.value for one in found] == pytest.approx([roc_auc_score(positive, scores) for scores in samples])
+    spread = np.std([one.value for one in found])
+    assert np.mean([one.standard_error for one in found]) == pytest.approx(spread, rel=0.1)

@@ -1,5 +1,6 @@
 """Charts of the examined cells, a set a phase: the matrix of paths, robustness curves, reliability."""
 
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from cifake_keras import protocol
 from cifake_keras.report import evidence, examined
 from cifake_keras.report.figures import DEMO, save
 
-COLOURS = dict(zip(protocol.CONDITIONS, ("#0072b2", "#e69f00", "#009e73", "#cc79a7"), strict=True))  # Okabe and Ito's
+_PALETTE = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#000000")  # Okabe and Ito's
+COLOURS = dict(zip(protocol.CONDITIONS, itertools.cycle(_PALETTE)))
 LEVELS = {
     "jpeg": "JPEG quality",
     "blur": "blur, sigma in pixels",
