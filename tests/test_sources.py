@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import REAL_DATA, cifake_members, encoded, files_below, noise, noise_png, picture, write_zip
+from conftest import REAL_DATA, cifake_members, command, encoded, files_below, noise, noise_png, picture, write_zip
 from PIL import Image
 
 from cifake_keras import files, protocol
@@ -289,3 +289,13 @@ def test_real_images_of_a_generator(tmp_path, capsys):
     examples = load(tmp_path / "data").examples
     assert len(examples) == 300 and set(examples["label"]) == {protocol.FAKE}
     assert set(examples["generator"]) == {"SDv1.5"}
+
+
+def test_preparing_leaves_nothing_among_temporary_files(tmp_path):
+    """TFDS's search in its own bucket would."""
+    origin = write_zip(tmp_path / "gan.zip", {"1.png": noise_png(1)})
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    options = ("--generator", "GAN", "--from", origin, "--data-dir", tmp_path / "data")
+    done = command("data", "prepare", "image_folder", *options, env={**os.environ, "TMPDIR": str(temporary)})
+    assert done.returncode == 0 and not list(temporary.iterdir())

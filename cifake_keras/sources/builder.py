@@ -52,11 +52,14 @@ class SourceBuilder(tfds.core.GeneratorBasedBuilder):
             "generator": tfds.features.Text(),
             "filename": tfds.features.Text(),
         }
-        return self.dataset_info_from_configs(
+        info = self.dataset_info_from_configs(
             features=tfds.features.FeaturesDict(features),
             supervised_keys=("image", "label"),
             homepage=self.HOMEPAGE,
         )
+        # TFDS would look in its own bucket, which has none of ours, and leave an empty folder among temporary files.
+        info.initialize_from_bucket = lambda: None
+        return info
 
     def place(self, dl_manager: tfds.download.DownloadManager, archive: str, folder: str = "") -> Path:
         """`origin`; where None from now on what is in TFDS's `manual_dir`: the `archive`, or else the `folder`."""
