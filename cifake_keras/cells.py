@@ -108,3 +108,9 @@ def _flat(value, prefix: str = "") -> dict[str, object]:
     else:
         return {prefix: value}
     return {key: leaf for name, item in items for key, leaf in _flat(item, f"{prefix}.{name}".lstrip(".")).items()}
+
+
+def trained_on(data: list[dict]) -> dict[str, int]:
+    """The training images by source. data: a configuration's, or a model card's."""
+    counts = {source["name"]: sum(source["splits"].get("train", {}).values()) for source in data}
+    return {name: count for name, count in counts.items() if count}

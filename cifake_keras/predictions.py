@@ -23,7 +23,7 @@ from cifake_keras.sources import reading
 _CHUNK = 64  # few enough for a hundred photographs to be shared among processes
 
 # Of a side, and of width to height: what is beyond is far from the images that the networks learned from.
-_FAR_SIZE, _FAR_ASPECT = 2, 4 / 3
+FAR_SIZE, FAR_ASPECT = 2, 4 / 3
 
 
 @dataclass(frozen=True)
@@ -91,11 +91,11 @@ def look(detector: Detector, path: Path) -> tuple[Answer, np.ndarray | None]:
 def _warning(height: int, width: int) -> str:
     """Why an image of this size is far from what the model knows; empty where it is not."""
     wrong = []
-    if max(height, width) > _FAR_SIZE * IMAGE_SIZE:
+    if max(height, width) > FAR_SIZE * IMAGE_SIZE:
         wrong.append("much larger")
-    if min(height, width) * _FAR_SIZE < IMAGE_SIZE:
+    if min(height, width) * FAR_SIZE < IMAGE_SIZE:
         wrong.append("much smaller")
-    if max(height, width) > _FAR_ASPECT * min(height, width):
+    if max(height, width) > FAR_ASPECT * min(height, width):
         wrong.append("not square")
     return f"{width}x{height}: {' and '.join(wrong)}, unlike what it learned from (32x32)" if wrong else ""
 

@@ -116,7 +116,15 @@ def _piece(title: str, folder: Path, results_dir: Path) -> Piece:
     if not history:
         return Piece(title, RUNNING, 0, of)
     (rate,) = history[-1]["seconds"]
-    return Piece(title, RUNNING, len(history), of, rate, _images(config), (of - len(history)) * rate)
+    return Piece(
+        title,
+        RUNNING,
+        len(history),
+        of,
+        rate,
+        sum(cells.trained_on(config["data"]).values()),
+        (of - len(history)) * rate,
+    )
 
 
 def _config(folder: Path) -> dict:
@@ -127,11 +135,6 @@ def _config(folder: Path) -> dict:
 def _epochs(config: dict) -> int:
     """Of a cell, a group of a sweep or an autoencoder."""
     return config.get("hyperparameters", config.get("candidates", [config["autoencoder"]])[0])["epochs"]
-
-
-def _images(config: dict) -> int:
-    """Of the training set."""
-    return sum(count for source in config["data"] for count in source["splits"].get("train", {}).values())
 
 
 def _history(folder: Path) -> list[dict]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from cifake_keras import formats, model_card, protocol
+from cifake_keras import cells, formats, model_card, predictions, protocol
 from cifake_keras.errors import UserError
 from cifake_keras.files import replacing
 from cifake_keras.sources import reading
@@ -37,10 +37,14 @@ def _index(card: dict) -> str:
     templates = Environment(loader=PackageLoader(__name__), autoescape=True, undefined=StrictUndefined)
     return templates.get_template("index.html").render(
         card=card,
+        classifier=protocol.CLASSIFIERS[card["classifier"]],
+        condition=protocol.CONDITIONS[card["condition"]].title,
         tests=_tests(card),
-        training=", ".join(_training(card)),
+        training=", ".join(f"{name} ({count:,} images)" for name, count in cells.trained_on(card["data"]).items()),
         max_bytes=reading.MAX_BYTES,
         max_pixels=reading.MAX_PIXELS,
+        far_size=predictions.FAR_SIZE,
+        far_aspect=predictions.FAR_ASPECT,
     )
 
 
@@ -57,9 +61,3 @@ def _tests(card: dict) -> list[dict]:
         }
         rows.append(row | {rate: (metrics[rate], *metrics["intervals"][rate]) for rate in _RATES})
     return rows
-
-
-def _training(card: dict) -> list[str]:
-    """The sources of the training images, with their counts."""
-    counts = {source["name"]: sum(source["splits"].get("train", {}).values()) for source in card["data"]}
-    return [f"{name} ({count:,} images)" for name, count in counts.items() if count]

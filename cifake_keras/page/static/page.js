@@ -6,7 +6,7 @@ import { Unreadable, read } from "./picture.js";
 import { resize } from "./resize.js";
 
 const $ = (id) => document.getElementById(id);
-const { threshold, maxBytes, maxPixels } = document.body.dataset;
+const { threshold, maxBytes, maxPixels, farSize, farAspect } = document.body.dataset;
 const limits = { bytes: Number(maxBytes), pixels: Number(maxPixels) };
 
 let predict;
@@ -78,9 +78,9 @@ function caution(width, height) {
   const larger = Math.max(width, height);
   const smaller = Math.min(width, height);
   const wrong = [
-    larger > 2 * SIZE && "much larger",
-    smaller * 2 < SIZE && "much smaller",
-    larger * 3 > smaller * 4 && "not square",
+    larger > farSize * SIZE && "much larger",
+    smaller * farSize < SIZE && "much smaller",
+    larger > farAspect * smaller && "not square",
   ].filter(Boolean);
   return wrong.length ? `${width}x${height}: ${wrong.join(" and ")}, unlike what it learned from (32x32)` : "";
 }
