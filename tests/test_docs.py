@@ -132,11 +132,18 @@ def fresh(tmp_path_factory) -> Clone:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, folder / name, follow_symlinks=False)
     shutil.rmtree(folder / "results")
-    (folder / ".venv").mkdir()
-    (folder / ".venv" / "bin").symlink_to(Path(sys.executable).parent)
-    (folder / ".venv" / ".installed").touch()
+    _install(folder / ".venv")
     _provide(folder)
     return Clone(folder)
+
+
+def _install(environment: Path) -> None:
+    """As `make install` leaves it, with the packages of these tests."""
+    environment.mkdir()
+    for part in Path(sys.prefix).iterdir():
+        if part.name != ".installed":
+            (environment / part.name).symlink_to(part)
+    (environment / ".installed").touch()
 
 
 def _provide(folder: Path) -> None:
