@@ -67,7 +67,9 @@ def test_hashes_alone_make_no_duplicate():
 
 
 def test_a_set_without_duplicates_has_none():
-    assert duplicates.find(image_set([smooth(1), smooth(2), smooth(3)])).empty
+    pairs = duplicates.find(image_set([smooth(1), smooth(2), smooth(3)]))
+    counts = duplicates.count(pairs, pd.Series(["train", "train", "test"]))
+    assert pairs.empty and len(counts) == 4 and not counts[["pairs", "groups"]].to_numpy().any()
 
 
 def test_pairs_and_groups_are_counted_within_and_between_places():

@@ -99,7 +99,7 @@ def _files(examples: pd.DataFrame) -> pd.DataFrame:
 def _ordered(pairs: pd.DataFrame, places: pd.Series) -> pd.DataFrame:
     """The nearest first, and the ends of each by the names of their places."""
     swapped = places.loc[pairs["first"]].to_numpy() > places.loc[pairs["second"]].to_numpy()
-    ends = np.where(swapped, pairs[["second", "first"]].T, pairs[["first", "second"]].T)
+    ends = np.where(swapped, pairs[["second", "first"]].to_numpy().T, pairs[["first", "second"]].to_numpy().T)
     pairs = pairs.assign(first=ends[0], second=ends[1])
     return pairs.sort_values(["kind", "distance", "first", "second"], ignore_index=True)
 

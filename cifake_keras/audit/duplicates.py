@@ -44,10 +44,10 @@ def count(pairs: pd.DataFrame, places: pd.Series) -> pd.DataFrame:
     """
     ends = np.sort([places.to_numpy(object)[pairs[end]] for end in ("first", "second")], axis=0)
     between = pairs.assign(place=ends[0], other=ends[1]).groupby(["kind", "place", "other"])
-    counts = between.apply(lambda found: pd.Series({"pairs": len(found), "groups": _groups(found)}))
-    own = [(kind, place, place) for kind in (EXACT, NEAR) for place in places.unique()]
-    rows = pd.MultiIndex.from_tuples(own, names=["kind", "place", "other"]).union(counts.index)
-    return counts.reindex(rows, fill_value=0).reset_index()
+    counts = {(kind, place, place): (0, 0) for kind in (EXACT, NEAR) for place in places.unique()}
+    counts |= {key: (len(found), _groups(found)) for key, found in between}
+    rows = [(*key, *counts[key]) for key in sorted(counts)]
+    return pd.DataFrame(rows, columns=["kind", "place", "other", "pairs", "groups"])
 
 
 def _groups(pairs: pd.DataFrame) -> int:

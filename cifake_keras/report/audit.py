@@ -196,13 +196,15 @@ def _floor(table: pd.DataFrame, tests: dict[str, str]) -> _Section:
 def _galleries(folder: Path) -> Iterator[_Gallery]:
     with np.load(folder / "examples.npz") as examples:
         pairs = _read(folder, "pairs").loc[examples["rows"]].assign(picture=list(map(_picture, examples["images"])))
-    for end in ("first", "second"):
-        pairs[end] = pairs[[f"{end}_source", f"{end}_class", f"{end}_used_in"]].agg(" ".join, axis=1)
-    for (kind, first, second), shown in pairs.groupby(["kind", "first", "second"]):
+    places = [f"{end}_{column}" for end in ("first", "second") for column in ("source", "class", "used_in")]
+    for (kind, *place), shown in pairs.groupby(["kind", *places]):
         captions = (
             f"{row.first_filename} and {row.second_filename}{_apart(row.distance)}" for row in shown.itertuples()
         )
-        yield _Gallery(f"{kind}: {first} and {second}", list(zip(shown["picture"], captions, strict=True)))
+        yield _Gallery(
+            f"{kind}: {' '.join(place[:3])} and {' '.join(place[3:])}",
+            list(zip(shown["picture"], captions, strict=True)),
+        )
 
 
 def _apart(distance: float) -> str:
