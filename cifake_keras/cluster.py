@@ -129,9 +129,11 @@ def _hear(ref: ray.ObjectRef, task: Task) -> None:
 
 def _stop(refs: list[ray.ObjectRef]) -> None:
     """Has what is not finished saved and ended."""
-    for ref in refs:
+    _, left = ray.wait(refs, num_returns=len(refs), timeout=0)
+    for ref in left:  # Ray may crash when what has just ended is cancelled
         ray.cancel(ref)
-    ray.wait(refs, num_returns=len(refs), timeout=_SAVING)
+    if left:
+        ray.wait(left, num_returns=len(left), timeout=_SAVING)
 
 
 def _work(folder: str, threads: int, build: str, arguments: tuple, *_needs: object) -> str | None:

@@ -256,7 +256,7 @@ def test_a_savedmodel_needs_tensorflow_alone(study, tmp_path):
         assert card["threshold"] == 0.5 and card["condition"] == condition
         for scores in (evaluations["clean"] for evaluations in card["tests"].values()):
             assert all(low <= scores[name] <= high for name, (low, high) in scores["intervals"].items())
-            assert set(scores["intervals"]) == {"accuracy", "balanced_accuracy", "tpr", "tnr"}
+            assert set(scores["intervals"]) == {"accuracy", "balanced_accuracy", "tpr", "tnr", "auc"}
 
 
 def test_a_savedmodel_gives_the_probabilities_of_the_predictions(study):
