@@ -92,9 +92,9 @@ class Clone:
     def run(self, *line: str) -> None:
         path = f"{self.folder / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}"
         environment = {**os.environ, "PATH": path, "PYTHONPATH": str(self.folder)}
-        done = subprocess.run(
-            line, cwd=self.folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
+        environment["GIT_CEILING_DIRECTORIES"] = str(self.folder.parent)  # it is no repository's part
+        streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+        done = subprocess.run(line, cwd=self.folder, env=environment, text=True, **streams)
         assert done.returncode == 0, f"{line[-1]}\n{done.stdout[-4000:]}"
 
     def follow(self, page: str) -> None:
@@ -173,9 +173,9 @@ def studied(fresh, tmp_path_factory) -> Clone:
 
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)])
 def test_what_a_page_tells_to_do_can_be_done(page, request, tmp_path):
-    studied = request.getfixturevalue("studied")
+    clone = request.getfixturevalue("fresh" if page == "README.md" else "studied")
     if page != STUDY:
-        (request.getfixturevalue("fresh") if page == "README.md" else studied).copy(tmp_path / "clone").follow(page)
+        clone.copy(tmp_path / "clone").follow(page)
 
 
 @pytest.mark.parametrize("page", PAGES)
