@@ -14,7 +14,7 @@ prepare() {
     "$command" data prepare "$source" --from "$file" --data-dir "$data" "${@:3}"
 }
 
-[ -d "$archives" ] || { echo "There is no folder $archives; see 'The real study' in the README." >&2; exit 2; }
+[ -d "$archives" ] || { echo "There is no folder $archives; docs/study.md tells what it is to hold." >&2; exit 2; }
 prepare archive.zip cifake
 prepare tiny-imagenet-200.zip tiny_imagenet
 prepare sd-v1-5.zip image_folder --generator SDv1.5
