@@ -20,8 +20,11 @@ import numpy as np
 from memory import peak_memory
 from tabulate import tabulate
 
-from cifake_keras import files, protocol, rows, splits
-from cifake_keras.progress import say
+from cifake_keras import protocol
+from cifake_keras.runtime import files
+from cifake_keras.runtime.progress import say
+from cifake_keras.sources import arrays
+from cifake_keras.splits import composition
 
 CORES = len(os.sched_getaffinity(0))
 JOBS = CORES  # as many processes as cores is fastest
@@ -50,7 +53,7 @@ class Machine:
         self.folder, self.count = folder, count
         self.path = folder / "images.npy"
         self.pixels = np.random.default_rng(0).integers(0, 256, (count, 32, 32, 3), np.uint8)
-        with rows.writing(self.path, count, np.uint8) as write:
+        with arrays.writing(self.path, count, np.uint8) as write:
             write(self.pixels)
         self.ours = [Process(bench_tensorflow, 1) for _ in range(JOBS)]
         self.whole = Process(bench_tensorflow, CORES)
@@ -133,12 +136,12 @@ def reduced_grid(folder: Path) -> dict[str, float]:
     options = ["--data-dir", folder / "data", "--results-dir", folder / "results"]
     options += ["--saved-models-dir", folder / "saved_models", "--jobs", str(JOBS)]
     phase = protocol.phases("demo")["phase1"]
-    splits.compose(phase, "demo", folder / "data")  # resizes the images, for both sides
+    composition.compose(phase, "demo", folder / "data")  # resizes the images, for both sides
     started = time.monotonic()
     subprocess.run([*command, "run-grid", "--preset", "demo", "--phase", phase.name, *options], check=True)
     ours = time.monotonic() - started
     say(f"reduced grid, ours: {ours:.0f} s")
-    data = splits.compose(phase, "demo", folder / "data")
+    data = composition.compose(phase, "demo", folder / "data")
     sets = {"train": data.train, "validation": data.validation, **data.tests}
     study = {
         "sets": {name: (images.images(np.arange(len(images))), images.labels) for name, images in sets.items()},

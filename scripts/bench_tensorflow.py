@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cifake_keras import processes
+from cifake_keras.runtime import processes
 
 POLICY, PRECISION = "mixed_bfloat16", "bfloat16"
 
@@ -51,8 +51,8 @@ def _products(layer) -> int:
 
 
 def _images(path: Path, count: int):
-    from cifake_keras.rows import Rows
-    from cifake_keras.splits import ImageSet
+    from cifake_keras.sources.arrays import Rows
+    from cifake_keras.splits.composition import ImageSet
 
     rows = np.arange(count)
     return ImageSet(pd.DataFrame({"source": "bench", "row": rows, "label": rows % 2}), {"bench": Rows(path)})
@@ -60,34 +60,38 @@ def _images(path: Path, count: int):
 
 def training_speed(path: Path, count: int, condition: str, candidates: int, folder: Path) -> float:
     """Images a second, times candidates trained side by side, end to end; the first epoch warms up."""
-    from cifake_keras import models, protocol, reconstructions, training
+    from cifake_keras import models, protocol
+    from cifake_keras.conditions import reconstructions
+    from cifake_keras.training import fitting
 
     images, validation = _images(path, count), _images(path, 500)
     coder = models.autoencoder()
     if condition == "autoencoded":
         images, validation = (reconstructions.reconstructed(of, coder, POLICY, folder) for of in (images, validation))
     chosen = [protocol.Hyperparameters(1e-3, 1e-4, epochs=3)] * candidates
-    session = training.Session(f"bench {condition}", PRECISION)
+    session = fitting.Session(f"bench {condition}", PRECISION)
     arguments = (protocol.CONDITIONS[condition], "paper", coder, chosen, 0, session)
-    _, history = training.train_classifiers(images, validation, *arguments)[0]
+    _, history = fitting.train_classifiers(images, validation, *arguments)[0]
     return count * candidates / history["seconds"].iloc[1:].mean()
 
 
 def autoencoder_speed(path: Path, count: int) -> float:
-    from cifake_keras import protocol, training
+    from cifake_keras import protocol
+    from cifake_keras.training import fitting
 
     settings = protocol.Hyperparameters(1e-3, 1e-4, epochs=3)
-    session = training.Session("bench autoencoder", PRECISION)
-    _, history = training.train_autoencoder(_images(path, count), _images(path, 500), settings, 0, session)
+    session = fitting.Session("bench autoencoder", PRECISION)
+    _, history = fitting.train_autoencoder(_images(path, count), _images(path, 500), settings, 0, session)
     return count / history["seconds"].iloc[1:].mean()
 
 
 def prediction_speed(folder: Path, count: int, condition: str) -> float:
-    """Images a second through evaluation.Scorer, in float32 as every test set is scored."""
-    from cifake_keras import evaluation, models, protocol
+    """Images a second through scorer.Scorer, in float32 as every test set is scored."""
+    from cifake_keras import models, protocol
+    from cifake_keras.evaluation import scorer
 
     path = protocol.CONDITIONS[condition]
-    score = evaluation.Scorer(path, models.paper(), models.autoencoder())
+    score = scorer.Scorer(path, models.paper(), models.autoencoder())
     score(_images(folder, 500), path)
     started = time.monotonic()
     score(_images(folder, count), path)

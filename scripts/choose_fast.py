@@ -11,8 +11,10 @@ from pathlib import Path
 import click
 import pandas as pd
 
-from cifake_keras import files, processes, protocol, splits
+from cifake_keras import protocol
 from cifake_keras.protocol import Hyperparameters
+from cifake_keras.runtime import files, processes
+from cifake_keras.splits import composition
 
 SHAPES = ((256, 3), (512, 3))  # batch size, epochs: what takes less than two minutes on two slow cores
 RATES = (1e-3, 2e-3, 3e-3)
@@ -25,17 +27,17 @@ L2S = (1e-5, 1e-4)
 @click.option("--results-dir", type=click.Path(path_type=Path), default="results/fast", show_default=True)
 def main(data_dir: Path, validation_files: Path | None, results_dir: Path) -> None:
     processes.import_tensorflow()
-    from cifake_keras import training
+    from cifake_keras.training import fitting
 
-    listed = splits.read_validation_files(validation_files)
-    data = splits.compose(protocol.phases("paper")["phase1"], "available", data_dir, validation_files=listed)
+    listed = composition.read_validation_files(validation_files)
+    data = composition.compose(protocol.phases("paper")["phase1"], "available", data_dir, validation_files=listed)
     found = []
     for batch_size, epochs in SHAPES:
         group = [Hyperparameters(rate, l2, epochs, batch_size, "cosine") for rate, l2 in itertools.product(RATES, L2S)]
-        session = training.Session(f"batch {batch_size}", "bfloat16")
+        session = fitting.Session(f"batch {batch_size}", "bfloat16")
         arguments = (protocol.CONDITIONS["baseline"], "paper", None, group, 0, session)
         for candidate, (_, history) in zip(
-            group, training.train_classifiers(data.train, data.validation, *arguments), strict=True
+            group, fitting.train_classifiers(data.train, data.validation, *arguments), strict=True
         ):
             seconds = history["seconds"].sum()
             found.append(

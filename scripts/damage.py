@@ -23,9 +23,9 @@ import numpy as np
 from memory import peak_memory
 from PIL import Image
 
-from cifake_keras import files
-from cifake_keras.errors import UserError
-from cifake_keras.progress import track
+from cifake_keras.runtime import files
+from cifake_keras.runtime.errors import UserError
+from cifake_keras.runtime.progress import track
 from cifake_keras.sources import reading
 
 MEMBERS = 20  # of an archive

@@ -11,14 +11,18 @@ import click
 import numpy as np
 import pandas as pd
 
-from cifake_keras import cells, evaluation, files, processes, protocol, splits, statistics
-from cifake_keras.cells import Cell
-from cifake_keras.errors import UserError
-from cifake_keras.phases import PhaseRun
-from cifake_keras.progress import say
+from cifake_keras import protocol
+from cifake_keras.evaluation import scorer, statistics
 from cifake_keras.protocol import FAKE
-from cifake_keras.settings import Settings
-from cifake_keras.tasks import read_classifier
+from cifake_keras.records import cells
+from cifake_keras.records.cells import Cell
+from cifake_keras.runtime import files, processes
+from cifake_keras.runtime.errors import UserError
+from cifake_keras.runtime.progress import say
+from cifake_keras.splits import composition
+from cifake_keras.study.phase_run import PhaseRun
+from cifake_keras.study.settings import Settings
+from cifake_keras.study.tasks import read_classifier
 
 PHASES = ("phase1", "phase2")
 NOTE = """Written by `python scripts/diversity.py`. Accuracy in percent on the unseen generators of Phase 2, matched,
@@ -36,7 +40,9 @@ What Phase 2 has more: photographs of tiny-imagenet, from which the real half of
 @click.option("--results-dir", type=click.Path(path_type=Path), default="results", show_default=True)
 def main(data_dir, runs, validation_files, results_dir):
     processes.import_tensorflow()
-    settings = Settings("available", data_dir, runs, validation_files=splits.read_validation_files(validation_files))
+    settings = Settings(
+        "available", data_dir, runs, validation_files=composition.read_validation_files(validation_files)
+    )
     phases = {name: PhaseRun(name, settings) for name in PHASES}
     tests = dict(list(phases["phase2"].data.tests.items())[1:])  # the first is in-sample
     rows = [row for condition in protocol.CONDITIONS for row in compared(phases, condition, tests)]
@@ -45,7 +51,7 @@ def main(data_dir, runs, validation_files, results_dir):
     files.write_text(results_dir / "diversity.md", text(table, phases))
 
 
-def compared(phases: dict[str, PhaseRun], condition: str, tests: dict[str, splits.ImageSet]) -> Iterator[dict]:
+def compared(phases: dict[str, PhaseRun], condition: str, tests: dict[str, composition.ImageSet]) -> Iterator[dict]:
     """A row a test set, of the seeds that both phases have."""
     seeds = [set(finished(phases[name], condition)) for name in PHASES]
     if not (common := sorted(set.intersection(*seeds))):
@@ -68,11 +74,11 @@ def finished(phase: PhaseRun, condition: str) -> list[int]:
     return [int(path.parent.name.removeprefix("seed-")) for path in folder.glob(f"seed-*/{cells.METRICS}")]
 
 
-def right(phase: PhaseRun, cell: Cell, images: splits.ImageSet) -> np.ndarray:
+def right(phase: PhaseRun, cell: Cell, images: composition.ImageSet) -> np.ndarray:
     """bool [images]."""
     condition = protocol.CONDITIONS[cell.condition]
     classifier = read_classifier(cell.folder(phase.settings.results_dir), cell.classifier)
-    logits = evaluation.Scorer(condition, classifier, phase.autoencoder_of(condition))(images, condition)
+    logits = scorer.Scorer(condition, classifier, phase.autoencoder_of(condition))(images, condition)
     say(f"{cell}: scored")
     return (logits >= 0) == (images.labels == FAKE)
 

@@ -21,9 +21,12 @@ import memory
 import scaled
 import stand_ins
 
-from cifake_keras import cells, files, protocol, splits
-from cifake_keras.progress import say
+from cifake_keras import protocol
 from cifake_keras.protocol import CLASSES, Phase
+from cifake_keras.records import cells
+from cifake_keras.runtime import files
+from cifake_keras.runtime.progress import say
+from cifake_keras.splits import composition
 
 PHASE = "phase2"
 GRID = f"cifake-keras run-grid --preset paper --phase {PHASE} --recipe fast --epochs 1 --jobs 2"
@@ -46,7 +49,7 @@ def commands(archives: dict[str, Path], folder: Path) -> dict[str, list]:
 
 def table(phase: Phase) -> Images:
     """As the paper's tables have them: training and validation together."""
-    counts_of = {splits.TRAIN: phase.train} | {test.name: test.counts for test in phase.tests}
+    counts_of = {composition.TRAIN: phase.train} | {test.name: test.counts for test in phase.tests}
     return Counter(
         {
             (split, title, draw.source): draw.images
@@ -73,7 +76,7 @@ def as_table(images: Images) -> Images:
     """Puts validation to training, as `table` does."""
     found = Counter()
     for (split, title, source), count in images.items():
-        found[splits.TRAIN if split == splits.VALIDATION else split, title, source] += count
+        found[composition.TRAIN if split == composition.VALIDATION else split, title, source] += count
     return found
 
 

@@ -15,8 +15,11 @@ import numpy as np
 import pandas as pd
 from memory import peak_memory
 
-from cifake_keras import files, processes, protocol, rows, splits
-from cifake_keras.progress import say
+from cifake_keras import protocol
+from cifake_keras.runtime import files, processes
+from cifake_keras.runtime.progress import say
+from cifake_keras.sources import arrays
+from cifake_keras.splits import composition
 
 SIZES = (100_000, 1_000_000)
 CHUNK = 10_000
@@ -25,32 +28,32 @@ CHUNK = 10_000
 def write_source(data_dir: Path, count: int) -> None:
     """What `data prepare cifake` and the first use leave behind, of random images without their native originals."""
     folder = data_dir / "cifake" / "1.0.0"
-    arrays = folder / f"{protocol.IMAGE_SIZE}-{protocol.KERNELS[0]}"
-    arrays.mkdir(parents=True)
+    resized = folder / f"{protocol.IMAGE_SIZE}-{protocol.KERNELS[0]}"
+    resized.mkdir(parents=True)
     files.write_json(folder / "dataset_info.json", {})
     rng = np.random.default_rng(0)
-    with rows.writing(arrays / "images.npy", count, np.uint8) as write:
+    with arrays.writing(resized / "images.npy", count, np.uint8) as write:
         for _ in range(count // CHUNK):
             write(rng.integers(0, 256, (CHUNK, 32, 32, 3), np.uint8))
     number = np.arange(count)
     examples = pd.DataFrame({"split": np.where(number % 12, "train", "test"), "label": number % 2, "generator": ""})
     examples["filename"] = [f"train/FAKE/{i:07d}.jpg" for i in number]
     examples["digest"] = [rng.bytes(32).hex() for _ in number]
-    examples.to_csv(arrays / "examples.csv", index=False)
+    examples.to_csv(resized / "examples.csv", index=False)
 
 
 def trained(data_dir: Path, count: int) -> dict[str, float]:
     """images_per_second of an epoch and peak_memory_bytes of this process."""
     processes.import_tensorflow()
-    from cifake_keras import training
+    from cifake_keras.training import fitting
 
     draws = (protocol.Draw("CIFAKE", count * 11 // 24),)
     phase = dataclasses.replace(protocol.PAPER_PHASES[0], train=protocol.Counts(draws, draws), tests=())
-    data = splits.compose(phase, "available", data_dir)
+    data = composition.compose(phase, "available", data_dir)
     settings = (dataclasses.replace(protocol.FIXED["baseline"], epochs=1),)
-    session = training.Session(f"{len(data.train):,} images", "bfloat16")
+    session = fitting.Session(f"{len(data.train):,} images", "bfloat16")
     arguments = (protocol.CONDITIONS["baseline"], "paper", None, settings, 0, session)
-    _, history = training.train_classifiers(data.train, data.validation, *arguments)[0]
+    _, history = fitting.train_classifiers(data.train, data.validation, *arguments)[0]
     speed = len(data.train) / history["seconds"].iloc[0]
     return {"images_per_second": speed, "peak_memory_bytes": peak_memory()}
 

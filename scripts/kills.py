@@ -26,8 +26,11 @@ import pandas as pd
 import scaled
 import stand_ins
 
-from cifake_keras import cells, executors, files, model_card, protocol
-from cifake_keras.progress import say
+from cifake_keras import protocol
+from cifake_keras.detector import model_card
+from cifake_keras.records import cells
+from cifake_keras.runtime import executors, files
+from cifake_keras.runtime.progress import say
 
 PHASE = "phase1"
 SCALE = 0.05  # of the paper's counts: 5,000 training images

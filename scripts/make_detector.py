@@ -7,8 +7,11 @@ from pathlib import Path
 
 import click
 
-from cifake_keras import export, files, formats, grid, litert, model_card, protocol
-from cifake_keras.tasks import read_classifier
+from cifake_keras import protocol
+from cifake_keras.detector import formats, litert, model_card, saved_model
+from cifake_keras.runtime import files
+from cifake_keras.study import grid
+from cifake_keras.study.tasks import read_classifier
 
 PHASE, CONDITION = "phase1", protocol.CONDITIONS["baseline"]
 
@@ -17,7 +20,7 @@ def write(results_dir: Path, target: Path) -> None:
     cell, metrics = grid.best_cell(results_dir, PHASE, CONDITION.name)
     card, network = grid.card_of(cell, metrics), read_classifier(cell, metrics["classifier"])
     with files.replacing(target) as temporary:
-        export.write(temporary, CONDITION, network, None, metrics["kernel"], card)
+        saved_model.write(temporary, CONDITION, network, None, metrics["kernel"], card)
         difference = formats.write(temporary, "litert", temporary / litert.FILE)
         model_card.write(temporary, card)
     click.echo(f"{target}: LiteRT's probabilities differ from the SavedModel's by at most {difference:.2g}")

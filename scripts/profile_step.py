@@ -12,7 +12,9 @@ import click
 import numpy as np
 import pandas as pd
 
-from cifake_keras import files, perturbations, processes, protocol
+from cifake_keras import protocol
+from cifake_keras.conditions import perturbation
+from cifake_keras.runtime import files, processes
 
 STEPS, BATCH, ROWS = 5, 128, 10
 POLICY = "mixed_bfloat16"
@@ -22,17 +24,18 @@ def steps() -> dict:
     """Functions that train one step each, by name."""
     import tensorflow as tf
 
-    from cifake_keras import models, optimizer, training
+    from cifake_keras import models
+    from cifake_keras.training import fitting, optimizer
 
     pixels = np.random.default_rng(0).integers(0, 256, (BATCH, 32, 32, 3), np.uint8)
-    batch = {"image": tf.constant(pixels), "draws": tf.constant(perturbations.draw(BATCH, 0))}
+    batch = {"image": tf.constant(pixels), "draws": tf.constant(perturbation.draw(BATCH, 0))}
     labels = tf.constant(np.arange(BATCH, dtype=np.float32)[:, None] % 2)
     alone, found = tf.distribute.get_strategy(), {}
     for name in ("baseline", "perturbed_autoencoded"):
         adam, coder = optimizer.CoupledAdam(1e-3, 1e-4), models.autoencoder(0, POLICY)
-        model = training.SideBySide(protocol.CONDITIONS[name], coder, [models.paper(0, POLICY)], [adam], alone)
+        model = fitting.SideBySide(protocol.CONDITIONS[name], coder, [models.paper(0, POLICY)], [adam], alone)
         found[name] = tf.function(lambda model=model: model.train_step((batch, labels)))
-    coder = training.Reconstruction(models.autoencoder(0, POLICY), optimizer.CoupledAdam(1e-3, 1e-4), alone)
+    coder = fitting.Reconstruction(models.autoencoder(0, POLICY), optimizer.CoupledAdam(1e-3, 1e-4), alone)
     found["autoencoder"] = tf.function(lambda: coder.train_step((batch, labels)))
     return found
 

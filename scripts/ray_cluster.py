@@ -20,8 +20,9 @@ import click
 import psutil
 from ray.cluster_utils import Cluster
 
-from cifake_keras import cells, files
-from cifake_keras.progress import say
+from cifake_keras.records import cells
+from cifake_keras.runtime import files
+from cifake_keras.runtime.progress import say
 
 GRID = ("run-grid", "--preset", "demo", "--phase", "phase1", "--no-sweep", "--epochs", "1")
 CONDITIONS, SEEDS = 4, 3

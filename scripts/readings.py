@@ -16,24 +16,19 @@ import click
 import pandas as pd
 import tensorflow as tf
 
-from cifake_keras import (
-    cells,
-    executors,
-    files,
-    grid,
-    models,
-    perturbations,
-    processes,
-    protocol,
-    splits,
-    statistics,
-    training,
-)
-from cifake_keras.cells import Cell
-from cifake_keras.errors import UserError
-from cifake_keras.progress import say
+from cifake_keras import models, protocol
+from cifake_keras.conditions import perturbation
+from cifake_keras.evaluation import statistics
 from cifake_keras.protocol import IMAGE_SIZE, PERTURBATION
-from cifake_keras.settings import Settings
+from cifake_keras.records import cells
+from cifake_keras.records.cells import Cell
+from cifake_keras.runtime import executors, files, processes
+from cifake_keras.runtime.errors import UserError
+from cifake_keras.runtime.progress import say
+from cifake_keras.splits import composition
+from cifake_keras.study import grid
+from cifake_keras.study.settings import Settings
+from cifake_keras.training import fitting
 
 PHASE = protocol.phases("available")["phase1"]
 MEASURES = ["accuracy", "balanced_accuracy", "tpr", "tnr"]
@@ -78,12 +73,12 @@ def decisions(draws: tf.Tensor) -> Iterator[tf.Tensor]:
 def perturb_each(images: tf.Tensor, draws: tf.Tensor) -> tf.Tensor:
     """perturbations.perturb, but each operation decides for itself."""
     crop, blur, brighten = decisions(draws)
-    top, left, height, width = perturbations.crop_boxes(draws)
-    kernel = tf.where(blur[:, None, None], perturbations._BLUR, perturbations._IDENTITY)
+    top, left, height, width = perturbation.crop_boxes(draws)
+    kernel = tf.where(blur[:, None, None], perturbation._BLUR, perturbation._IDENTITY)
 
     def side(start: tf.Tensor, length: tf.Tensor) -> tf.Tensor:
         start, length = tf.where(crop, start, 0.0), tf.where(crop, length, float(IMAGE_SIZE))
-        return kernel @ perturbations._resampling(start, length)
+        return kernel @ perturbation._resampling(start, length)
 
     factor = tf.where(brighten, 1 + PERTURBATION.brightness * (2 * draws[:, 4] - 1), 1.0)
     perturbed = tf.einsum("byi,bijc->byjc", side(top, height), images)
@@ -91,7 +86,7 @@ def perturb_each(images: tf.Tensor, draws: tf.Tensor) -> tf.Tensor:
     return tf.clip_by_value(perturbed, 0.0, 1.0)
 
 
-_dense, _train_autoencoder = models._Layers.dense, training.train_autoencoder
+_dense, _train_autoencoder = models._Layers.dense, fitting.train_autoencoder
 
 
 def dense_but_linear_latent(make, inputs: int, units: int, activation: str | None = "relu", last: bool = False):
@@ -136,7 +131,7 @@ def train(reading: Reading, settings: Settings, conditions: tuple[str, ...], see
     wanted = [cell for condition in touched for cell in reading.cells(condition, seeds)]
     with read_as(reading):
         tasks = grid.tasks(wanted, replace(settings, results_dir=reading.results_dir(settings.results_dir)))
-        if unfinished := executors.settle(processes.Local(1), tasks, "cifake_keras.grid:tasks"):
+        if unfinished := executors.settle(processes.Local(1), tasks, "cifake_keras.study.grid:tasks"):
             raise unfinished
 
 
@@ -234,8 +229,8 @@ def main(data_dir, validation_files, results_dir, seeds, conditions, epochs):
             results_dir,
             swept=False,
             epochs=epochs,
-            precision=training.resolve_precision("auto"),
-            validation_files=splits.read_validation_files(validation_files),
+            precision=fitting.resolve_precision("auto"),
+            validation_files=composition.read_validation_files(validation_files),
         )
         for reading in READINGS:
             train(reading, settings, conditions, seeds)

@@ -15,8 +15,9 @@ import pandas as pd
 from scipy import optimize, special
 from tabulate import tabulate
 
-from cifake_keras import files, statistics
-from cifake_keras.progress import track
+from cifake_keras.evaluation import statistics
+from cifake_keras.runtime import files
+from cifake_keras.runtime.progress import track
 
 STUDIES, BATCH, REPLICATES = 1000, 25, 399
 BOUNDS = {"coverage": (0.93, 0.97), "rejected": (0.035, 0.065)}  # what is asked of an interval and of a test
@@ -144,7 +145,7 @@ def markdown(table: pd.DataFrame) -> str:
         "settings. A seed is right about an image with probability expit(skill - difficulty), both normal: accuracy "
         f"{_listed(table['accuracy'])}, {_listed(table['images'])} images, standard deviation of difficulty "
         f"{_listed(table['image_sd'])} logits. The paired test compares two conditions of the same true accuracy.",
-        "Ours is the variance of a crossed random-effects model with a t quantile (`cifake_keras/statistics.py`); the "
+        "Ours is the variance of a crossed random-effects model with a t quantile (`evaluation/statistics.py`); the "
         f"bootstrap is the percentile hierarchical one, {REPLICATES} replicates. The number of settings outside:",
         counts(table),
         "Where few seeds differ, the bootstrap's intervals are too short: it takes the seeds' variance for (S - 1) / S "

@@ -11,8 +11,9 @@ import numpy as np
 from PIL import Image
 from threadpoolctl import threadpool_limits
 
-from cifake_keras import files, protocol
+from cifake_keras import protocol
 from cifake_keras.protocol import CLASSES, FAKE, REAL, Phase
+from cifake_keras.runtime import files
 from cifake_keras.sources import scenes
 
 # By source and class; each has a recipe of its own, so that no image is in two.

@@ -11,16 +11,13 @@ from pathlib import Path
 import click
 import numpy as np
 import pytest
+import scaled
+import stand_ins
 from PIL import Image
 
 from cifake_keras import protocol
 from cifake_keras.cli import main
 from cifake_keras.sources import scenes
-
-sys.path.append(str(Path(__file__).parents[1] / "scripts"))
-
-import scaled
-import stand_ins
 
 ROOT = Path(__file__).parents[1]
 PAGES = ["README.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))]

@@ -17,10 +17,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cifake_keras import files, protocol, splits
+from cifake_keras import protocol
 from cifake_keras.audit import catalogue, confounds, duplicates, floor, measures
-from cifake_keras.progress import say
-from cifake_keras.splits import ImageSet
+from cifake_keras.runtime import files
+from cifake_keras.runtime.progress import say
+from cifake_keras.splits import composition
+from cifake_keras.splits.composition import ImageSet
 
 # The places that duplicates are counted within and between.
 DIVISIONS = {
@@ -38,8 +40,8 @@ def folder(results_dir: Path, phase: str) -> Path:
 
 
 def run(phase: str, preset: str, data_dir: Path, results_dir: Path, validation_files: frozenset[str]) -> None:
-    """Reads every image of the phase's sources, used or not. Raises UserError as splits.compose does."""
-    data = splits.compose(protocol.phases(preset)[phase], preset, data_dir, validation_files=validation_files)
+    """Reads every image of the phase's sources, used or not. Raises UserError as composition.compose does."""
+    data = composition.compose(protocol.phases(preset)[phase], preset, data_dir, validation_files=validation_files)
     images = catalogue.read(data, data_dir)
     say(f"{len(images):,} images of {', '.join(images.stores)}")
     examples, tests = images.examples.join(measures.measure(images)), list(data.tests)
@@ -58,7 +60,7 @@ def run(phase: str, preset: str, data_dir: Path, results_dir: Path, validation_f
         "preset": preset,
         "phase": phase,
         "kernel": protocol.KERNELS[0],
-        "validation_files": splits.digest(validation_files),
+        "validation_files": composition.digest(validation_files),
         "images": len(images),
         "max_bits": duplicates.MAX_BITS,
         "max_distance": duplicates.MAX_DISTANCE,

@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cifake_keras import protocol, splits
-from cifake_keras.progress import track
+from cifake_keras import protocol
 from cifake_keras.protocol import CLASSES
+from cifake_keras.runtime.progress import track
 from cifake_keras.sources import prepared
 from cifake_keras.sources.prepared import Prepared
-from cifake_keras.splits import ImageSet, PhaseImages
+from cifake_keras.splits import composition
+from cifake_keras.splits.composition import ImageSet, PhaseImages
 
 UNUSED = "unused"
 
@@ -25,7 +26,7 @@ def read(data: PhaseImages, data_dir: Path) -> ImageSet:
     The examples have, beside the columns of a split, `class` (REAL or FAKE), `used_in` (train, validation, a test
     set's name, or unused), and what the files were: FILE_COLUMNS and `native_pixels`.
     """
-    parts = {splits.TRAIN: data.train, splits.VALIDATION: data.validation, **data.tests}
+    parts = {composition.TRAIN: data.train, composition.VALIDATION: data.validation, **data.tests}
     used_in = pd.concat([part.examples[["source", "row"]].assign(used_in=name) for name, part in parts.items()])
     sources = {name: _source(data_dir, name) for name in (record["name"] for record in data.data)}
     examples = pd.concat(source.examples for source in sources.values())

@@ -10,8 +10,8 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from cifake_keras.audit.catalogue import chunks
-from cifake_keras.progress import task
-from cifake_keras.splits import ImageSet
+from cifake_keras.runtime.progress import task
+from cifake_keras.splits.composition import ImageSet
 
 EXACT, NEAR = "exact", "near"
 

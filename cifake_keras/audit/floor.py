@@ -11,9 +11,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from cifake_keras.audit.measures import COLOUR, SPECTRUM
-from cifake_keras.metrics import metrics
-from cifake_keras.progress import track
-from cifake_keras.splits import TRAIN
+from cifake_keras.evaluation.metrics import metrics
+from cifake_keras.runtime.progress import track
+from cifake_keras.splits.composition import TRAIN
 
 FEATURES = {"colour": COLOUR, "spectrum": SPECTRUM, "colour_spectrum": [*COLOUR, *SPECTRUM]}
 

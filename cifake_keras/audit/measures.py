@@ -6,7 +6,7 @@ from scipy import fft, ndimage
 
 from cifake_keras.audit.catalogue import chunks
 from cifake_keras.protocol import IMAGE_SIZE
-from cifake_keras.splits import ImageSet
+from cifake_keras.splits.composition import ImageSet
 
 # A pixel is grey where its channels differ by at most so many levels.
 _GREY = 8

@@ -13,8 +13,8 @@ from PIL import Image
 from tabulate import tabulate
 
 from cifake_keras import protocol
-from cifake_keras.files import read_json, write_text
 from cifake_keras.report.tables import PRESETS
+from cifake_keras.runtime.files import read_json, write_text
 
 CATEGORIES = {
     "format": "file format",

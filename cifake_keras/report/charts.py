@@ -11,7 +11,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from cifake_keras import protocol
-from cifake_keras.report import evidence, examined
+from cifake_keras.records import examined
+from cifake_keras.report import evidence
 from cifake_keras.report.figures import DEMO, save
 
 _PALETTE = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#000000")  # Okabe and Ito's

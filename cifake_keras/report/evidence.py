@@ -14,12 +14,13 @@ from rich.table import Table
 from scipy.special import expit
 from sklearn.metrics import roc_auc_score
 
-from cifake_keras import metrics, protocol, statistics
-from cifake_keras.dispersion import MEASURES
-from cifake_keras.errors import UserError
+from cifake_keras import protocol
+from cifake_keras.evaluation import metrics, statistics
+from cifake_keras.evaluation.dispersion import MEASURES
 from cifake_keras.protocol import FAKE, REAL
-from cifake_keras.report.examined import Examined, Key
-from cifake_keras.scores import SIMILARITY
+from cifake_keras.records.examined import Examined, Key
+from cifake_keras.records.scores import SIMILARITY
+from cifake_keras.runtime.errors import UserError
 
 # CIFAKE's file names end in the number of their CIFAR-10 class; the first has none.
 CIFAR_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 
 from cifake_keras.detector import Detector
-from cifake_keras.errors import UserError
-from cifake_keras.files import replacing
 from cifake_keras.report.figures import HEADING, LARGE, LINE, TEXT, Page, shown
+from cifake_keras.runtime.errors import UserError
+from cifake_keras.runtime.files import replacing
 
 MOST = 50  # images on one picture
 

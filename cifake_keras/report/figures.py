@@ -19,8 +19,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
 from cifake_keras import protocol
-from cifake_keras.errors import UserError
-from cifake_keras.files import replacing
+from cifake_keras.runtime.errors import UserError
+from cifake_keras.runtime.files import replacing
 
 # Figure number of each phase's saliency.
 NUMBERS = {"phase1": 3, "phase2": 4}

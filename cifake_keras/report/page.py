@@ -10,9 +10,9 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader
 
 from cifake_keras import protocol
-from cifake_keras.errors import UserError
-from cifake_keras.files import write_text
 from cifake_keras.report.tables import DASH, NUMBERS, PRESETS
+from cifake_keras.runtime.errors import UserError
+from cifake_keras.runtime.files import write_text
 
 TITLES = {
     **{name: condition.title for name, condition in protocol.CONDITIONS.items()},

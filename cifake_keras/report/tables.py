@@ -13,11 +13,11 @@ from rich.table import Table
 from tabulate import tabulate
 
 from cifake_keras import protocol
-from cifake_keras.errors import UserError
-from cifake_keras.files import read_json, write_text
+from cifake_keras.records.examined import Examined, read
 from cifake_keras.report import evidence
 from cifake_keras.report.evidence import HalfWidths, half_widths
-from cifake_keras.report.examined import Examined, read
+from cifake_keras.runtime.errors import UserError
+from cifake_keras.runtime.files import read_json, write_text
 
 # Of each phase, the table of its images and that of its accuracies.
 NUMBERS = {"phase1": (1, 3), "phase2": (2, 4)}

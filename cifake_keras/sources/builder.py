@@ -10,12 +10,12 @@ from etils import epath
 from tensorflow_datasets.core.writer import ExampleWriter
 from tensorflow_datasets.proto import tf_example_pb2
 
-from cifake_keras import files
-from cifake_keras.errors import UserError
-from cifake_keras.progress import track
 from cifake_keras.protocol import CLASSES
-from cifake_keras.sources import FILE_COLUMNS, FILES, QUARANTINE, examples
-from cifake_keras.sources.examples import Entry, Outcome
+from cifake_keras.runtime import files
+from cifake_keras.runtime.errors import UserError
+from cifake_keras.runtime.progress import track
+from cifake_keras.sources import FILE_COLUMNS, FILES, QUARANTINE, entries
+from cifake_keras.sources.entries import Entry, Outcome
 from cifake_keras.sources.fingerprint import RECORD, record
 
 
@@ -73,14 +73,14 @@ class SourceBuilder(tfds.core.GeneratorBasedBuilder):
         raise NotImplementedError
 
     def _split_generators(self, dl_manager):
-        return {split: self._generate_examples(split, entries) for split, entries in self.entries(dl_manager).items()}
+        return {split: self._generate_examples(split, listed) for split, listed in self.entries(dl_manager).items()}
 
-    def _generate_examples(self, split, entries):
+    def _generate_examples(self, split, listed):
         if self.on_beam:
-            from cifake_keras.sources import distributed
+            from cifake_keras.sources import beam
 
-            return distributed.prepared(self.origin, entries, self.data_path / f"{split}{distributed.FILES}")
-        return self.kept(examples.read(self.origin, entries), len(entries))
+            return beam.prepared(self.origin, listed, self.data_path / f"{split}{beam.FILES}")
+        return self.kept(entries.read(self.origin, listed), len(listed))
 
     def _example_writer(self):
         return _CanonicalWriter(self.info.file_format)
@@ -135,7 +135,7 @@ class SourceBuilder(tfds.core.GeneratorBasedBuilder):
             self._write(QUARANTINE, ("file", "reason"), sorted(self.refused))
 
     def _prepare_on_beam(self, dl_manager, download_config):
-        from cifake_keras.sources import distributed
+        from cifake_keras.sources import beam
 
         download_config.ignore_duplicates = True  # Beam's own error would not name them
         try:
@@ -144,7 +144,7 @@ class SourceBuilder(tfds.core.GeneratorBasedBuilder):
             if "total number of generated examples is 0" in str(error):
                 raise UserError(f"{self.origin}: none of the images of one split can be read.") from error
             raise
-        for filename, *told in distributed.told(self.data_path):
+        for filename, *told in beam.told(self.data_path):
             self._note(filename, tuple(told))
 
     def _write(self, name: str, columns: Iterable[str], rows: Iterable[tuple]) -> None:

@@ -2,11 +2,11 @@
 
 import re
 
-from cifake_keras.errors import UserError
 from cifake_keras.protocol import CLASSES
+from cifake_keras.runtime.errors import UserError
 from cifake_keras.sources import reading
 from cifake_keras.sources.builder import SourceBuilder
-from cifake_keras.sources.examples import Entry
+from cifake_keras.sources.entries import Entry
 
 LAYOUT = re.compile(r"(?:^|/)(train|test)/(REAL|FAKE)/[^/]+$")
 

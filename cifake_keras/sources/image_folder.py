@@ -6,11 +6,11 @@ from typing import ClassVar
 
 import tensorflow_datasets as tfds
 
-from cifake_keras.errors import UserError
 from cifake_keras.protocol import SOURCES
+from cifake_keras.runtime.errors import UserError
 from cifake_keras.sources import reading
 from cifake_keras.sources.builder import SourceBuilder
-from cifake_keras.sources.examples import Entry
+from cifake_keras.sources.entries import Entry
 
 
 def slug(title: str) -> str:

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
-from cifake_keras.errors import UserError
 from cifake_keras.protocol import SOURCES, Source, uses, wanted
+from cifake_keras.runtime.errors import UserError
 from cifake_keras.sources import prepared
-from cifake_keras.sources.fetching import ORIGINS
+from cifake_keras.sources.fetching.origins import ORIGINS
 
 
 @dataclass(frozen=True)

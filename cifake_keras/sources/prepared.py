@@ -15,12 +15,12 @@ import absl.logging
 import numpy as np
 import pandas as pd
 
-from cifake_keras import files
-from cifake_keras.errors import UserError
-from cifake_keras.progress import say, track
 from cifake_keras.protocol import CLASSES, IMAGE_SIZE
-from cifake_keras.rows import Rows, writing
+from cifake_keras.runtime import files
+from cifake_keras.runtime.errors import UserError
+from cifake_keras.runtime.progress import say, track
 from cifake_keras.sources import FILES, QUARANTINE, Provider, reading
+from cifake_keras.sources.arrays import Rows, writing
 from cifake_keras.sources.fingerprint import digest, fingerprint
 
 COLUMNS = ["split", "label", "generator", "filename", "digest"]

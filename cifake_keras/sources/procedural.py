@@ -5,9 +5,9 @@ from typing import ClassVar
 import tensorflow_datasets as tfds
 
 from cifake_keras.protocol import wanted
-from cifake_keras.sources import examples, reading, scenes
+from cifake_keras.sources import entries, reading, scenes
 from cifake_keras.sources.builder import SourceBuilder
-from cifake_keras.sources.examples import Entry
+from cifake_keras.sources.entries import Entry
 
 PHOTOGRAPHS = ("camera", "telephone")
 
@@ -26,4 +26,4 @@ class Procedural(SourceBuilder):
             (Entry(name, "train", name, label, generator), reading.encode_png(image))
             for name, image in zip(names, images, strict=True)
         )
-        return {"train": self.kept(examples.outcomes(contents), len(images))}
+        return {"train": self.kept(entries.outcomes(contents), len(images))}

@@ -17,7 +17,7 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image, ImageOps, JpegImagePlugin, UnidentifiedImageError
 
-from cifake_keras.errors import UserError
+from cifake_keras.runtime.errors import UserError
 
 # The suffix says that a file is an image; its content says of which format, as suffixes lie.
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")

@@ -2,10 +2,10 @@
 
 import re
 
-from cifake_keras.errors import UserError
+from cifake_keras.runtime.errors import UserError
 from cifake_keras.sources import reading
 from cifake_keras.sources.builder import SourceBuilder
-from cifake_keras.sources.examples import Entry
+from cifake_keras.sources.entries import Entry
 
 _LAYOUT = re.compile(r"(?:^|/)((train/n\d+|val)/images/[^/]+)$")
 

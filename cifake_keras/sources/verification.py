@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cifake_keras import files
-from cifake_keras.progress import track
 from cifake_keras.protocol import IMAGE_SIZE, KERNELS
+from cifake_keras.runtime import files
+from cifake_keras.runtime.progress import track
 from cifake_keras.sources import prepared, reading
 from cifake_keras.sources.fingerprint import RECORD
 

@@ -1,0 +1,139 @@
+"""The detector as a library: load one, ask it about images, have its answers explained.
+
+    from cifake_keras import load_detector
+
+    load_detector().predict(["photograph.jpg"])
+
+The one that comes with the package answers without TensorFlow, which only SavedModels and `explain` import.
+"""
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cifake_keras.detector import litert, model_card
+from cifake_keras.protocol import IMAGE_SIZE, KERNELS, THRESHOLD
+from cifake_keras.runtime.errors import UserError
+from cifake_keras.sources import reading
+
+PRETRAINED = Path(__file__).parents[1] / "pretrained"
+
+_BATCH = 256
+
+# The answers to no image.
+_NONE = np.empty(0, np.float32)
+_NO_PIXELS = np.empty((0, IMAGE_SIZE, IMAGE_SIZE, 3), np.uint8)
+
+
+class Detector:
+    """Tells images that a generator made from photographs. Made by `load_detector`.
+
+    path: the .tflite file, or the SavedModel's folder. card: its model card, empty where there is none.
+    threshold: FAKE is said from this probability on.
+    """
+
+    def __init__(self, score: Callable[[np.ndarray], np.ndarray], path: Path):
+        self.path = path
+        self._score, self._folder = score, path.parent if path.is_file() else path
+        self.card: dict[str, Any] = model_card.read(self._folder)
+        self.threshold: float = self.card.get("threshold", THRESHOLD)
+        self._kernel: str = self.card.get("kernel", KERNELS[0])
+
+    def predict(self, images: Any) -> np.ndarray:
+        """The probability that each image was made by a generator: float32 [n].
+
+        images: uint8 [n, height, width, 3] or [height, width, 3], RGB; a path; an iterable of such arrays [height,
+        width, 3] and paths, of any size; or a tf.data.Dataset, batched or not, whose elements are such arrays, tuples
+        that begin with one, or dictionaries with one at "image". All are resized as in training.
+        Raises UserError where an image is none of these, or cannot be read.
+        """
+        return np.concatenate([self._score(pixels / np.float32(255)) for pixels in self._batches(images)] or [_NONE])
+
+    def explain(self, images: Any) -> dict[str, np.ndarray]:
+        """How much each pixel mattered: float32 [n, 32, 32], not negative, by method.
+
+        The methods are vanilla_gradient, smoothgrad and grad_cam (`saliency`), on what the classifier sees.
+        images: as `predict` takes them. Raises UserError where the model is not a SavedModel of this package.
+        """
+        if not {"condition", "classifier"} <= self.card.keys() or not (self._folder / "saved_model.pb").exists():
+            raise UserError("Only a SavedModel of this package can be explained: name its folder with --model.")
+        from cifake_keras.conditions.path import classifier_input
+        from cifake_keras.detector import saved_model
+        from cifake_keras.evaluation import saliency
+
+        condition, classifier, autoencoder = saved_model.read(self._folder, self.card)
+        inputs = np.asarray(classifier_input(self.pixels(images) / np.float32(255), condition, autoencoder))
+        return {name: method(classifier, inputs) for name, method in saliency.METHODS.items()}
+
+    def pixels(self, images: Any) -> np.ndarray:
+        """What it sees of the images: uint8 [n, 32, 32, 3]. images: as `predict` takes them."""
+        return np.concatenate([_NO_PIXELS, *self._batches(images)])
+
+    def _batches(self, images: Any) -> Iterator[np.ndarray]:
+        batch: list[np.ndarray] = []
+        for image in _images(images):
+            batch.append(reading.resize(image, IMAGE_SIZE, self._kernel))
+            if len(batch) == _BATCH:
+                yield np.stack(batch)
+                batch = []
+        if batch:
+            yield np.stack(batch)
+
+
+def load_detector(model: str | os.PathLike | None = None, threads: int | None = None) -> Detector:
+    """The detector that comes with the package, or another.
+
+    model: the folder of a SavedModel, which TensorFlow runs, or a .tflite file, which LiteRT runs.
+    threads: LiteRT's; as many as cores where there is no number.
+    Raises UserError where there is no such model, or where its files are not those of its model card.
+    """
+    path = PRETRAINED / litert.FILE if model is None else Path(model)
+    if path.suffix == ".tflite":
+        model_card.check(path.parent, path.name)
+        return Detector(litert.load(path, threads or len(os.sched_getaffinity(0))), path)
+    if not (path / "saved_model.pb").is_file():
+        raise UserError(f"{path} is no model: name the folder of a SavedModel, or a .tflite file.")
+    model_card.check(path)
+    from cifake_keras.detector import saved_model
+
+    return Detector(saved_model.load(path), path)
+
+
+def _images(images: Any) -> Iterator[np.ndarray]:
+    """uint8 [height, width, 3] each."""
+    if isinstance(images, str | os.PathLike):
+        yield _read(Path(images))
+    elif hasattr(images, "as_numpy_iterator"):
+        for element in images.as_numpy_iterator():
+            yield from _images(_image_of(element))
+    elif isinstance(images, np.ndarray) and images.ndim == 3:
+        yield _checked(images)
+    elif isinstance(images, Iterable):
+        for image in images:
+            yield _read(Path(image)) if isinstance(image, str | os.PathLike) else _checked(image)
+    else:
+        raise UserError(f"Images are uint8 arrays, paths or a tf.data.Dataset, not {type(images).__name__}.")
+
+
+def _image_of(element: Any) -> Any:
+    """Of a data set's element, which may hold a label as well."""
+    if isinstance(element, dict):
+        return element["image"]
+    return element[0] if isinstance(element, tuple) else element
+
+
+def _read(path: Path) -> np.ndarray:
+    try:
+        return reading.image(path)
+    except reading.UnreadableImage as error:
+        raise UserError(f"{path}: {error}") from error
+
+
+def _checked(image: Any) -> np.ndarray:
+    if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+        found = f"{image.dtype} {list(image.shape)}" if isinstance(image, np.ndarray) else type(image).__name__
+        raise UserError(f"An image is a path or uint8 [height, width, 3], not {found}.")
+    return image

@@ -1,0 +1,98 @@
+"""A detector in the formats of other runtimes, each compared with its SavedModel once it is written."""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from cifake_keras.detector import litert, saved_model, tfjs
+from cifake_keras.runtime.errors import UserError
+from cifake_keras.runtime.files import replacing
+from cifake_keras.sources import scenes
+
+# float32 [batch, 32, 32, 3] in [0, 1] to probability_fake, float32 [batch].
+Predict = Callable[[np.ndarray], np.ndarray]
+
+_CHECKED = 256  # images
+_TOLERANCE, _TOLERANCE_FLOAT16 = 1e-3, 1e-2
+
+
+@dataclass(frozen=True)
+class _Format:
+    """write(model, path, float16) makes a file or folder of a SavedModel; load(path) runs it."""
+
+    write: Callable[[Path, Path, bool], None]
+    load: Callable[[Path], Predict]
+    halved: bool = False  # whether weights can be stored as float16
+
+
+def write(model: Path, name: str, path: Path, float16: bool = False) -> float:
+    """Writes a SavedModel in one of FORMATS; returns the largest difference of its probabilities on 256 images.
+
+    path: a file for litert and onnx, a folder for savedmodel and tfjs; it appears whole or not at all.
+    float16: store weights in half the room; litert and tfjs alone.
+    Raises UserError where the format lacks float16 or its extra is not installed, where `model` is no SavedModel of
+    ours, and where a difference is over 1e-3 (1e-2 with float16).
+    """
+    form = FORMATS[name]
+    if float16 and not form.halved:
+        raise UserError(f"--float16 goes with {' and '.join(key for key in FORMATS if FORMATS[key].halved)} alone.")
+    images = _images()
+    expected = saved_model.load(model)(images)
+    with replacing(path) as temporary:
+        form.write(model, temporary, float16)
+        difference = float(np.abs(form.load(temporary)(images) - expected).max())
+        if not difference <= (_TOLERANCE_FLOAT16 if float16 else _TOLERANCE):
+            raise UserError(
+                f"{name} gives other probabilities than {model}, by up to {difference:.2g}; nothing was kept."
+            )
+    return difference
+
+
+def _images() -> np.ndarray:
+    """Of every procedural recipe, so that probabilities of all sizes are compared."""
+    each = -(-_CHECKED // len(scenes.RECIPES))
+    images = np.concatenate([scenes.images(recipe, each) for recipe in scenes.RECIPES])
+    return images[:_CHECKED].astype(np.float32) / 255
+
+
+def _write_onnx(model: Path, path: Path, float16: bool) -> None:
+    try:
+        import onnxruntime  # noqa: F401 (checks the result)
+        import tf2onnx
+    except ImportError as error:
+        raise UserError("--format onnx needs an extra: pip install 'cifake-keras[onnx]'") from error
+    graph = saved_model.frozen(model)
+    image, probability = graph.inputs[0].name, graph.outputs[0].name
+    tf2onnx.convert.from_graph_def(
+        graph.graph.as_graph_def(),
+        input_names=[image],
+        output_names=[probability],
+        tensors_to_rename={image: "image", probability: "probability_fake"},
+        output_path=str(path),
+    )
+
+
+def _load_onnx(path: Path) -> Predict:
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(path)
+    return lambda images: session.run(["probability_fake"], {"image": images})[0]
+
+
+def _load_tfjs(path: Path) -> Predict:
+    graph = tfjs.read(path)
+    return lambda images: graph(tf.constant(images)).numpy()
+
+
+FORMATS = {
+    "savedmodel": _Format(lambda model, path, _: shutil.copytree(model, path), saved_model.load),
+    "litert": _Format(saved_model.write_litert, litert.load, halved=True),
+    "onnx": _Format(_write_onnx, _load_onnx),
+    "tfjs": _Format(
+        lambda model, path, float16: tfjs.write(saved_model.frozen(model), path, float16), _load_tfjs, halved=True
+    ),
+}

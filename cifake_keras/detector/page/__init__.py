@@ -1,0 +1,65 @@
+"""A folder of static files that runs a detector in the browser, with no request to any other host."""
+
+import shutil
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from cifake_keras import protocol
+from cifake_keras.detector import formats, model_card, predictions
+from cifake_keras.records import cells
+from cifake_keras.runtime.errors import UserError
+from cifake_keras.runtime.files import replacing
+from cifake_keras.sources import reading
+
+_HERE = Path(__file__).parent
+
+_RATES = ("accuracy", "tpr", "tnr")
+
+
+def write(model: Path, folder: Path) -> None:
+    """Writes the page of a SavedModel: index.html, what it loads, TensorFlow.js and the model in its format.
+
+    Raises UserError where `model` is no SavedModel of ours, or takes images that the page would resize otherwise.
+    """
+    model_card.check(model)
+    card = model_card.read(model)
+    if not {"kernel", "in_sample", "interval"} <= card.keys():
+        raise UserError(f"{model} has no model card, or an older one; export it anew: cifake-keras run-grid.")
+    if card["kernel"] != "bilinear":
+        raise UserError(f"{model} takes images resized by {card['kernel']}; the page resizes by bilinear alone.")
+    with replacing(folder) as temporary:
+        shutil.copytree(_HERE / "static", temporary)
+        shutil.copytree(_HERE / "vendor", temporary / "vendor")
+        (temporary / "index.html").write_text(_index(card), encoding="utf-8")
+        formats.write(model, "tfjs", temporary / "model")
+
+
+def _index(card: dict) -> str:
+    templates = Environment(loader=PackageLoader(__name__), autoescape=True, undefined=StrictUndefined)
+    return templates.get_template("index.html").render(
+        card=card,
+        classifier=protocol.CLASSIFIERS[card["classifier"]],
+        condition=protocol.CONDITIONS[card["condition"]].title,
+        tests=_tests(card),
+        training=", ".join(f"{name} ({count:,} images)" for name, count in cells.trained_on(card["data"]).items()),
+        max_bytes=reading.MAX_BYTES,
+        max_pixels=reading.MAX_PIXELS,
+        far_size=predictions.FAR_SIZE,
+        far_aspect=predictions.FAR_ASPECT,
+    )
+
+
+def _tests(card: dict) -> list[dict]:
+    """A row a test set: its title, how many images, and rates in percent with their intervals."""
+    titles = {test.name: test.title for test in protocol.phases(card["preset"])[card["phase"]].tests}
+    rows = []
+    for name, evaluations in card["tests"].items():
+        metrics = evaluations["clean"]
+        row = {
+            "title": titles[name],
+            "in_sample": name == card["in_sample"],
+            "n": metrics["n_real"] + metrics["n_fake"],
+        }
+        rows.append(row | {rate: (metrics[rate], *metrics["intervals"][rate]) for rate in _RATES})
+    return rows

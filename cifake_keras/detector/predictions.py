@@ -1,0 +1,149 @@
+"""A detector's answers to files and folders. Imports no TensorFlow, unless the model is a SavedModel."""
+
+import csv
+import io
+import json
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from click import format_filename
+
+from cifake_keras.detector import Detector, load_detector
+from cifake_keras.protocol import IMAGE_SIZE
+from cifake_keras.runtime import interruption
+from cifake_keras.sources import reading
+
+_CHUNK = 64  # few enough for a hundred photographs to be shared among processes
+
+# Of a side, and of width to height: what is beyond is far from the images that the networks learned from.
+FAR_SIZE, FAR_ASPECT = 2, 4 / 3
+
+
+@dataclass(frozen=True)
+class Answer:
+    """To an image. error: why there is no probability. warning: why not to believe it."""
+
+    path: Path
+    probability_fake: float | None = None
+    warning: str = ""
+    error: str = ""
+
+
+def find(named: Iterable[str | Path]) -> tuple[list[Path], list[Answer]]:
+    """The files themselves and all images in the folders; an answer with the error for a folder without one."""
+    found, empty = [], []
+    for path in map(Path, named):
+        inside = [path / name for name in reading.names(path)] if os.path.isdir(path) else [path]
+        found += inside
+        if not inside:
+            empty.append(Answer(path, error=f"holds no image, by its name ({', '.join(reading.SUFFIXES)})"))
+    return found, empty
+
+
+def answers(detector: Detector, paths: list[Path]) -> Iterator[list[Answer]]:
+    """The answers to `paths` in their order, some at a time; LiteRT's by a process a core where there are many."""
+    chunks = [paths[start : start + _CHUNK] for start in range(0, len(paths), _CHUNK)]
+    processes = min(len(os.sched_getaffinity(0)), len(chunks))
+    if processes > 1 and detector.path.suffix == ".tflite":
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(processes, context, _begin, (detector.path,)) as pool:
+            yield from pool.map(_answer_here, chunks)
+    else:
+        yield from map(partial(_answer, detector), chunks)
+
+
+def _begin(model: Path) -> None:
+    """In a process of the pool."""
+    global _detector
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent's to hear
+    interruption.with_parent()
+    _detector = load_detector(model, threads=1)
+
+
+def _answer_here(paths: list[Path]) -> list[Answer]:
+    return _answer(_detector, paths)
+
+
+def _answer(detector: Detector, paths: list[Path]) -> list[Answer]:
+    seen = [look(detector, path) for path in paths]
+    probabilities = iter(detector.predict([pixels for _, pixels in seen if pixels is not None]).tolist())
+    return [
+        answer if pixels is None else replace(answer, probability_fake=next(probabilities)) for answer, pixels in seen
+    ]
+
+
+def look(detector: Detector, path: Path) -> tuple[Answer, np.ndarray | None]:
+    """What can be said before the network is asked, and what it is to see: uint8 [32, 32, 3], or None with an error."""
+    try:
+        image = reading.image(path)
+    except reading.UnreadableImage as error:
+        return Answer(path, error=str(error)), None
+    return Answer(path, warning=_warning(*image.shape[:2])), detector.pixels(image)[0]
+
+
+def _warning(height: int, width: int) -> str:
+    """Why an image of this size is far from what the model knows; empty where it is not."""
+    wrong = []
+    if max(height, width) > FAR_SIZE * IMAGE_SIZE:
+        wrong.append("much larger")
+    if min(height, width) * FAR_SIZE < IMAGE_SIZE:
+        wrong.append("much smaller")
+    if max(height, width) > FAR_ASPECT * min(height, width):
+        wrong.append("not square")
+    return f"{width}x{height}: {' and '.join(wrong)}, unlike what it learned from (32x32)" if wrong else ""
+
+
+# As text
+
+
+def _rows(answers: list[Answer], threshold: float) -> list[dict[str, object]]:
+    return [
+        {
+            "path": format_filename(answer.path),
+            "probability_fake": round(answer.probability_fake, 6),
+            "verdict": "FAKE" if answer.probability_fake >= threshold else "REAL",
+            "warning": answer.warning,
+        }
+        for answer in answers
+    ]
+
+
+def _table(rows: list[dict]) -> str:
+    return "".join(
+        f"{row['probability_fake']:6.1%}  {row['verdict']}  {_printable(row['path'])}"
+        + (f"  ({row['warning']})" if row["warning"] else "")
+        + "\n"
+        for row in rows
+    )
+
+
+def _printable(name: str) -> str:
+    """A file's name may hold what moves a terminal's cursor."""
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in name)
+
+
+def _csv(rows: list[dict]) -> str:
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, ["path", "probability_fake", "verdict", "warning"], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return buffer.getvalue()
+
+
+def _json(rows: list[dict]) -> str:
+    return json.dumps(rows, indent=2, ensure_ascii=False) + "\n"
+
+
+_FORMATS: dict[str, Callable[[list[dict]], str]] = {"table": _table, "csv": _csv, "json": _json}
+
+
+def text(answers: list[Answer], threshold: float, form: str) -> str:
+    """The answers without errors, as "table" (probability in percent), "csv" or "json"."""
+    return _FORMATS[form](_rows(answers, threshold))

@@ -1,0 +1,126 @@
+"""SavedModels that need no line of this package."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+from tensorflow.types.experimental import ConcreteFunction
+
+from cifake_keras import models
+from cifake_keras.conditions.path import detector
+from cifake_keras.detector import model_card
+from cifake_keras.protocol import CONDITIONS, IMAGE_SIZE, Condition
+from cifake_keras.runtime.errors import UserError
+from cifake_keras.runtime.files import replacing
+
+_RESIZE_METHODS = {
+    "nearest": tf.image.ResizeMethod.NEAREST_NEIGHBOR,
+    "box": tf.image.ResizeMethod.AREA,
+    "bilinear": tf.image.ResizeMethod.BILINEAR,
+    "bicubic": tf.image.ResizeMethod.BICUBIC,
+    "lanczos": tf.image.ResizeMethod.LANCZOS3,
+}
+
+SIGNATURE = "serving_default"
+
+
+def write(
+    folder: Path,
+    condition: Condition,
+    classifier: keras.Model,
+    autoencoder: keras.Model | None,
+    kernel: str,
+    card: dict,
+) -> None:
+    """Writes the SavedModel of a condition; `folder` appears, or is replaced, as a whole.
+
+    Signatures: `serving_default` takes `image`, float32 [batch, 32, 32, 3] in [0, 1]; `serve_bytes` takes
+    `image_bytes`, encoded images of any size. Both return {"probability_fake": float32 [batch]}.
+    """
+    model = detector(condition, classifier, autoencoder)
+    shape = [None, IMAGE_SIZE, IMAGE_SIZE, 3]
+
+    @_endpoint(tf.TensorSpec(shape, tf.float32, name="image"))
+    def serve(image):
+        return {"probability_fake": tf.sigmoid(model(image, training=False))[:, 0]}
+
+    @_endpoint(tf.TensorSpec([None], tf.string, name="image_bytes"))
+    def serve_bytes(image_bytes):
+        spec = tf.TensorSpec(shape[1:], tf.float32)
+        return serve(tf.map_fn(lambda content: _decode(content, kernel), image_bytes, fn_output_signature=spec))
+
+    # keras.export.ExportArchive would store every weight twice.
+    module = tf.Module()
+    module.weights = [variable.value for variable in model.weights]
+    with replacing(folder) as temporary:
+        tf.saved_model.save(module, temporary, {SIGNATURE: serve, "serve_bytes": serve_bytes})
+        model_card.write(temporary, card)
+
+
+def load(folder: Path) -> Callable[[np.ndarray], np.ndarray]:
+    """What takes images, float32 [n, 32, 32, 3] in [0, 1], and returns probability_fake, float32 [n].
+
+    Raises UserError where `folder` holds no SavedModel of a detector.
+    """
+    loaded = _loaded(folder)  # held: a signature alone would forget its variables
+    return lambda images: loaded.signatures[SIGNATURE](image=tf.constant(images))["probability_fake"].numpy()
+
+
+def read(folder: Path, card: dict) -> tuple[Condition, keras.Model, keras.Model | None]:
+    """The condition, the classifier and the autoencoder of which a SavedModel was made. card: its model card.
+
+    Raises UserError where its weights are not those of such networks.
+    """
+    condition, classifier = CONDITIONS[card["condition"]], models.CLASSIFIERS[card["classifier"]]()
+    autoencoder = models.autoencoder() if condition.autoencoded else None
+    try:
+        detector(condition, classifier, autoencoder).set_weights(_loaded(folder).weights)
+    except (AttributeError, ValueError) as error:
+        raise UserError(f"{folder} has other weights than its model card says; export it anew.") from error
+    return condition, classifier, autoencoder
+
+
+def frozen(folder: Path) -> ConcreteFunction:
+    """A SavedModel's `serving_default` without variables, for converters. Raises UserError as `load` does."""
+    loaded = _loaded(folder)
+    return convert_variables_to_constants_v2(loaded.signatures[SIGNATURE])
+
+
+def _loaded(folder: Path):
+    try:
+        loaded = tf.saved_model.load(folder)
+        outputs = loaded.signatures[SIGNATURE](image=tf.zeros([1, IMAGE_SIZE, IMAGE_SIZE, 3]))
+        outputs["probability_fake"]
+    except Exception as error:  # TensorFlow meets damage with errors of many kinds
+        raise UserError(f"{folder} is not the SavedModel of a detector, or damaged; export it anew.") from error
+    return loaded
+
+
+def _endpoint(spec: tf.TensorSpec):
+    return tf.function(input_signature=[spec], autograph=False)
+
+
+def write_litert(saved_model: Path, path: Path, float16: bool = False) -> None:
+    """Writes the `serving_default` of a SavedModel for LiteRT as one file; float16: its weights take half the room."""
+    converter = tf.lite.TFLiteConverter.from_saved_model(str(saved_model), signature_keys=[SIGNATURE])
+    if float16:
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.target_spec.supported_types = [tf.float16]
+    path.write_bytes(converter.convert())
+
+
+def _decode(content: tf.Tensor, kernel: str) -> tf.Tensor:
+    """An encoded image to float32 [32, 32, 3] in [0, 1], by the operations that prepared the training images."""
+    pixels = tf.cond(
+        tf.io.is_jpeg(content),
+        # The default of TensorFlow's decoder trades accuracy for speed; Pillow's does not.
+        lambda: tf.io.decode_jpeg(content, channels=3, dct_method="INTEGER_ACCURATE"),
+        lambda: tf.io.decode_image(content, channels=3, expand_animations=False),
+    )
+    pixels.set_shape([None, None, 3])
+    antialias = kernel != "nearest"
+    resized = tf.image.resize(pixels, [IMAGE_SIZE, IMAGE_SIZE], _RESIZE_METHODS[kernel], antialias=antialias)
+    return tf.clip_by_value(tf.round(tf.cast(resized, tf.float32)), 0, 255) / 255

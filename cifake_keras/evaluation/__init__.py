@@ -1,0 +1,1 @@
+"""What is measured: scores, metrics, intervals, saliency, altered images."""

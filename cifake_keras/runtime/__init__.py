@@ -1,0 +1,1 @@
+"""Files, progress, signals, processes, Ray: knows no image. Imports no TensorFlow."""

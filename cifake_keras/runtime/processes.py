@@ -1,0 +1,141 @@
+"""Tasks in processes of this machine. Imports no TensorFlow."""
+
+import importlib
+import multiprocessing
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
+from multiprocessing import Process
+from multiprocessing.connection import Connection, wait
+
+from cifake_keras.runtime import executors, interruption, progress, silence
+from cifake_keras.runtime.errors import UserError
+from cifake_keras.runtime.executors import Task
+
+
+class Local:
+    """Up to `jobs` processes, each with its share of the processor's cores; this one where that is one.
+
+    The share goes by `jobs` even when fewer tasks are left: results are the same to the bit with as many threads alone.
+    """
+
+    def __init__(self, jobs: int):
+        self._jobs = jobs
+
+    def settle(self, tasks: Sequence[Task], build: str, *arguments: object) -> None:
+        if self._jobs > 1:
+            _Team(tasks, self._jobs, build, arguments).work()
+        else:
+            executors.work(tasks)
+
+
+class _Team:
+    """Processes that share tasks. One that is killed is replaced, and what it was doing has failed."""
+
+    def __init__(self, tasks: Sequence[Task], jobs: int, build: str, arguments: tuple):
+        self._tasks = {str(task.folder): task for task in tasks}
+        threads = max(1, len(os.sched_getaffinity(0)) // jobs)
+        self._arguments = (threads, build, arguments)
+        self._members: dict[Connection, _Member] = {}
+        for _ in range(min(jobs, len(tasks))):
+            self._start()
+
+    def work(self) -> None:
+        try:
+            with progress.bars() as update:
+                while self._members:
+                    for told in wait(self._members):
+                        self._hear(told, update)
+        finally:
+            for member in self._members.values():
+                member.process.terminate()
+            for member in self._members.values():
+                member.process.join()
+
+    def _start(self) -> None:
+        context = multiprocessing.get_context("spawn")
+        # A pipe each: one that all write to would stay locked when one of them is killed.
+        told, tell = context.Pipe(duplex=False)
+        process = context.Process(target=_child, args=(tell, *self._arguments))
+        process.start()
+        tell.close()
+        self._members[told] = _Member(process)
+
+    def _hear(self, told: Connection, update) -> None:
+        try:
+            message = told.recv()
+        except EOFError:
+            self._ended(self._members.pop(told))
+            return
+        match message:
+            case ("say", text):
+                progress.say(text)
+            case ("began", folder):
+                self._members[told].task = self._tasks[folder]
+            case ("done", title, done, total):
+                update(title, done, total)
+            case ("end", title):
+                update(title, None)
+            case ("refused", text):
+                raise UserError(text)
+            case ("failed", text):
+                raise RuntimeError(text)
+
+    def _ended(self, member: "_Member") -> None:
+        member.process.join()
+        status = member.process.exitcode
+        if status == 0:
+            return
+        if member.task is None:
+            raise UserError(f"A process of --jobs ended with status {status} before it could begin.")
+        if not member.task.done():
+            executors.fail(member.task, f"its process ended with status {status}, for want of memory perhaps")
+        self._start()
+
+
+@dataclass
+class _Member:
+    """A process and what it began last."""
+
+    process: Process
+    task: Task | None = None
+
+
+def _child(tell: Connection, threads: int, build: str, arguments: tuple) -> None:
+    interruption.raised()
+    interruption.with_parent()
+    progress.relay(tell)
+    try:
+        import_tensorflow(threads)
+        executors.work(built(build, arguments))
+    except interruption.Interrupted as interrupted:
+        sys.exit(interrupted.status)
+    except UserError as error:
+        tell.send(("refused", str(error)))
+    except Exception:
+        tell.send(("failed", traceback.format_exc()))
+
+
+def built(build: str, arguments: tuple) -> Sequence[Task]:
+    module, name = build.split(":")
+    return getattr(importlib.import_module(module), name)(*arguments)
+
+
+def import_tensorflow(threads: int | None = None) -> None:
+    """Imports it, and looks for devices, without its notices about instruction sets and GPUs that are not there.
+
+    They are written before TensorFlow reads its own log level.
+    threads: how many it may use, where it shares the machine.
+    """
+    with silence.standard_error():
+        import tensorflow as tf
+
+        tf.get_logger().setLevel("ERROR")  # warns of retracing, as every model here is traced once
+        if threads:
+            tf.config.threading.set_intra_op_parallelism_threads(threads)
+            tf.config.threading.set_inter_op_parallelism_threads(threads)
+            for gpu in tf.config.list_physical_devices("GPU"):
+                tf.config.experimental.set_memory_growth(gpu, True)
+        tf.config.list_logical_devices()

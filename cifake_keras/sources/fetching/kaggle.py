@@ -1,0 +1,35 @@
+"""Data sets on Kaggle, fetched by its own client, kagglehub (extra [kaggle])."""
+
+import textwrap
+from pathlib import Path
+
+import requests
+
+from cifake_keras.runtime.errors import UserError
+from cifake_keras.sources.fetching.download import Unavailable, reason
+
+_LOGIN = "asks for a login (set KAGGLE_API_TOKEN to a token from https://www.kaggle.com/settings)"
+
+
+def fetch_dataset(handle: str) -> Path:
+    """The folder of the data set `handle` in kagglehub's cache (KAGGLEHUB_CACHE), fetched unless it is there.
+
+    handle: owner/name/versions/number. Raises Unavailable, and UserError where kagglehub is not installed.
+    """
+    try:
+        import kagglehub
+    except ImportError:
+        raise UserError(
+            "kagglehub is not installed; install it with: pip install 'cifake-keras[kaggle]', or leave --kaggle out."
+        ) from None
+    try:
+        return Path(kagglehub.dataset_download(handle))
+    except Exception as error:  # beside requests' and the file system's, it raises errors without a common base
+        raise Unavailable(_what_kaggle_said(error)) from error
+
+
+def _what_kaggle_said(error: Exception) -> str:
+    if not isinstance(error, requests.RequestException):
+        return textwrap.shorten(str(error), 200).rstrip(".") or type(error).__name__
+    wants_login = error.response is not None and error.response.status_code in (401, 403)
+    return f"{reason(error)} and {_LOGIN}" if wants_login else reason(error)

@@ -1,0 +1,1 @@
+"""Which image is in which split, and batches of them."""

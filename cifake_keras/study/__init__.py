@@ -1,0 +1,1 @@
+"""The grid: settings, tasks, sweep, examination, status, publishing."""

@@ -1,0 +1,269 @@
+"""The pieces of work of a grid: an autoencoder a phase, the groups of a sweep, the cells.
+
+Each has a folder with the config.json that it was done with, and is done when metrics.json is there.
+"""
+
+import os
+import platform
+import time
+from abc import ABC, abstractmethod
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+import tensorflow as tf
+from scipy.special import expit
+
+from cifake_keras import models, protocol
+from cifake_keras.evaluation import scorer
+from cifake_keras.evaluation.metrics import metrics
+from cifake_keras.protocol import CLASSES, Hyperparameters
+from cifake_keras.records import cells
+from cifake_keras.records.cells import Cell
+from cifake_keras.runtime import files
+from cifake_keras.runtime.errors import UserError
+from cifake_keras.runtime.progress import say
+from cifake_keras.splits.composition import ImageSet
+from cifake_keras.study import sweep
+from cifake_keras.study.phase_run import PhaseRun
+from cifake_keras.training import fitting, replicas
+
+
+class Task(ABC):
+    """One piece of work; see executors.Task for `folder`, `claim`, `done`, `needs` and `run`."""
+
+    def __init__(self, phase: PhaseRun, title: str, folder: Path):
+        self.phase, self.title, self.folder = phase, title, folder
+        self.claim = cells.claim(phase.settings.results_dir, folder)
+
+    def done(self) -> bool:
+        """Raises UserError where it was done with other settings."""
+        return cells.is_done(self.folder, self.config())
+
+    def run(self) -> None:
+        started = time.monotonic()
+        self._begin()
+        metrics = self.measure()
+        seconds = round(time.monotonic() - started, 1)
+        timed = {"environment": environment(self.phase.settings.strategy), "seconds": seconds}
+        files.write_json(self.folder / cells.METRICS, {**metrics, **timed})
+        self.tidy()
+
+    def _begin(self) -> None:
+        """Leaves of an earlier attempt what this one can go on from."""
+        path, config = self.folder / cells.CONFIG, self.config()
+        if not path.exists() or files.read_json(path) != config:
+            self.tidy()
+            files.write_json(path, config)
+
+    def tidy(self) -> None:
+        """Removes the checkpoint, which a process that was killed may have left."""
+        (self.folder / cells.CHECKPOINT).unlink(missing_ok=True)
+
+    def session(self) -> fitting.Session:
+        settings = self.phase.settings
+        return fitting.Session(self.title, settings.precision, self.folder, settings.strategy, settings.tensorboard)
+
+    def _refuse_diverged(self, history: pd.DataFrame) -> None:
+        if fitting.diverged(history):
+            raise UserError(f"{self.title}: the loss is no number after epoch {history['epoch'].iloc[-1]}.")
+
+    @abstractmethod
+    def config(self) -> dict:
+        """Every setting that shapes the result."""
+
+    def needs(self) -> list["Task"]:
+        return []
+
+    @abstractmethod
+    def measure(self) -> dict:
+        """Does the work and returns what metrics.json is to hold."""
+
+
+class AutoencoderTask(Task):
+    def __init__(self, phase: PhaseRun):
+        name = phase.phase.name
+        super().__init__(phase, f"{name} autoencoder", cells.autoencoder_folder(phase.settings.results_dir, name))
+
+    def done(self) -> bool:
+        # Results that were copied here may have left the weights behind.
+        return super().done() and (self.folder / cells.WEIGHTS).exists()
+
+    def config(self) -> dict:
+        return self.phase.config
+
+    def measure(self) -> dict:
+        data = self.phase.data
+        network, history = fitting.train_autoencoder(
+            data.train, data.validation, protocol.AUTOENCODER, 0, self.session()
+        )
+        self._refuse_diverged(history)
+        digest = _write_network(self.folder, network, history)
+        return {"validation_mse": history["val_loss"].iloc[-1], cells.WEIGHTS: digest}
+
+
+class _OfCell(Task):
+    """What trains classifiers of a cell's condition."""
+
+    def __init__(self, phase: PhaseRun, cell: Cell, title: str, folder: Path):
+        super().__init__(phase, title, folder)
+        self.cell = cell
+        self.autoencoded = protocol.CONDITIONS[cell.condition].autoencoded
+        self.sweep_folder = cells.sweep_folder(phase.settings.results_dir, cell)
+
+    def needs(self) -> list[Task]:
+        return [AutoencoderTask(self.phase)] if self.autoencoded else []
+
+
+class SweepTask(_OfCell):
+    """A group of candidates, trained side by side with seed 0. Keeps the network of the best."""
+
+    def __init__(self, phase: PhaseRun, cell: Cell, group: int):
+        folder = sweep.group_folder(cells.sweep_folder(phase.settings.results_dir, cell), group)
+        candidates = sweep.groups(phase.candidates(cell))
+        super().__init__(phase, cell, sweep.group_title(cell, group, len(candidates)), folder)
+        self.candidates = candidates[group]
+
+    def config(self) -> dict:
+        return {**self.phase.config_of(self.cell), "candidates": list(map(asdict, self.candidates))}
+
+    def measure(self) -> dict:
+        networks, histories = zip(*self.phase.train(self.cell, self.candidates, 0, self.session()), strict=True)
+        accuracy = [0.0 if fitting.diverged(of) else float(of["val_accuracy"].iloc[-1]) for of in histories]
+        best = int(np.argmax(accuracy))
+        of_all = pd.concat(dict(enumerate(histories)), names=["candidate", None]).reset_index(level=0)
+        digest = _write_network(self.folder, networks[best], of_all)
+        rows = [
+            {**asdict(candidate), "validation_accuracy": value}
+            for candidate, value in zip(self.candidates, accuracy, strict=True)
+        ]
+        say(f"{self.title}: best validation accuracy {100 * max(accuracy):.1f}%")
+        return {"accuracy": rows, "best": best, cells.WEIGHTS: digest}
+
+
+class CellTask(_OfCell):
+    def __init__(self, phase: PhaseRun, cell: Cell):
+        super().__init__(phase, cell, str(cell), cell.folder(phase.settings.results_dir))
+
+    def needs(self) -> list[Task]:
+        return super().needs() + self.sweep_tasks()
+
+    def done(self) -> bool:
+        return all(task.done() for task in self.sweep_tasks()) and super().done()
+
+    def sweep_tasks(self) -> list[SweepTask]:
+        if self.phase.settings.selection != "sweep":
+            return []
+        groups = sweep.groups(self.phase.candidates(self.cell))
+        return [SweepTask(self.phase, self.cell, group) for group in range(len(groups))]
+
+    def config(self) -> dict:
+        return {
+            **self.phase.config_of(self.cell),
+            "seed": self.cell.seed,
+            "selection": self.phase.settings.selection,
+            "hyperparameters": asdict(self._hyperparameters()),
+        }
+
+    def _hyperparameters(self) -> Hyperparameters:
+        if self.phase.settings.selection != "sweep":
+            return self.phase.settings.hyperparameters(self.cell.condition)
+        return sweep.chosen(self.sweep_folder, self.phase.candidates(self.cell))[0]
+
+    def measure(self) -> dict:
+        network, history, origin = self._swept() or self._trained()
+        self._refuse_diverged(history)
+        digest = _write_network(self.folder, network, history)
+        metrics = self._evaluate(network)
+        say(f"{self.title}: {_summary(metrics)}")
+        return {**self.config(), **metrics, "trained_by": origin, cells.WEIGHTS: digest}
+
+    def _swept(self) -> tuple[keras.Sequential, pd.DataFrame, str] | None:
+        """The network that the sweep chose: it was trained with seed 0, as this cell's would be."""
+        if self.phase.settings.selection != "sweep" or self.cell.seed:
+            return None
+        _, group = sweep.chosen(self.sweep_folder, self.phase.candidates(self.cell))
+        if not (group / cells.WEIGHTS).exists():
+            return None
+        histories = pd.read_csv(group / cells.HISTORY, index_col="candidate")
+        history = histories.loc[[files.read_json(group / cells.METRICS)["best"]]]
+        return read_classifier(group, self.cell.classifier), history, f"sweep/{group.name}"
+
+    def _trained(self) -> tuple[keras.Sequential, pd.DataFrame, str]:
+        ((network, history),) = self.phase.train(self.cell, [self._hyperparameters()], self.cell.seed, self.session())
+        return network, history, "itself"
+
+    def _evaluate(self, classifier: keras.Model) -> dict:
+        """The cell's metrics; writes its predictions."""
+        condition, data = protocol.CONDITIONS[self.cell.condition], self.phase.data
+        score = scorer.Scorer(condition, classifier, self.phase.autoencoder_of(condition))
+        validation = metrics(data.validation.labels, expit(score(data.validation, condition)))
+        tests, predictions = {}, []
+        for name, images in data.tests.items():
+            tests[name] = {}
+            for evaluated in protocol.EVALUATIONS:
+                probability_fake = expit(score(images, protocol.path(condition, evaluated)))
+                tests[name][evaluated] = metrics(images.labels, probability_fake)
+                predictions.append(_predictions(name, evaluated, images, probability_fake))
+        text = pd.concat(predictions).to_csv(index=False, float_format="%.6f")
+        files.write_text(self.folder / cells.PREDICTIONS, text)
+        return {
+            "n_train": len(data.train),
+            "n_validation": len(data.validation),
+            "validation_accuracy": validation["accuracy"],
+            "tests": tests,
+            "shared_with_train": data.shared,
+        }
+
+
+def read_classifier(folder: Path, classifier: str) -> keras.Sequential:
+    """The network of a finished cell or group. Raises UserError where its weights are not those that were recorded."""
+    network = models.CLASSIFIERS[classifier]()
+    cells.check_weights(folder)
+    network.load_weights(folder / cells.WEIGHTS)
+    return network
+
+
+def _write_network(folder: Path, network: keras.Model, history: pd.DataFrame) -> str:
+    """Returns the digest of the weights."""
+    files.write_text(folder / cells.HISTORY, history.to_csv(index=False, float_format="%.6f"))
+    with files.replacing(folder / cells.WEIGHTS) as temporary:
+        network.save_weights(temporary)
+        return files.sha256(temporary)
+
+
+def _predictions(test_set: str, evaluated: str, images: ImageSet, probability_fake) -> pd.DataFrame:
+    examples = images.examples
+    columns = {
+        "test_set": test_set,
+        "evaluation": evaluated,
+        "filename": examples["filename"],
+        "label": examples["label"].map(dict(enumerate(CLASSES))),
+        "generator": examples["generator"],
+        "probability_fake": probability_fake,
+    }
+    return pd.DataFrame(columns)
+
+
+def _summary(metrics: dict) -> str:
+    tests = (f"{name} {100 * test['matched']['accuracy']:.1f}%" for name, test in metrics["tests"].items())
+    return f"validation {100 * metrics['validation_accuracy']:.1f}%, " + ", ".join(tests)
+
+
+def environment(strategy: str) -> dict:
+    """Versions and settings that can change the last digits of a result."""
+    packages = ("tensorflow", "keras", "numpy", "cifake-keras")
+    gpus = tf.config.list_physical_devices("GPU")
+    return {
+        "python": platform.python_version(),
+        **{name: version(name) for name in packages},
+        "device": gpus[0].name if gpus else "CPU",
+        "processors": os.cpu_count(),
+        "strategy": strategy,
+        "replicas": replicas.strategy(strategy).num_replicas_in_sync,
+        "threads": tf.config.threading.get_intra_op_parallelism_threads() or os.cpu_count(),
+        "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1") != "0",
+    }

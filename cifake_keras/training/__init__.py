@@ -1,0 +1,1 @@
+"""Fitting: classifiers side by side, and the networks of steps."""

@@ -1,0 +1,67 @@
+"""The state of a training, from which it goes on as if it had never stopped. Imports no TensorFlow."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cifake_keras.runtime import files
+
+if TYPE_CHECKING:
+    import keras
+
+
+@dataclass
+class State:
+    """How far a training is.
+
+    epoch: finished ones. step, seconds: finished ones of the epoch that is not, and what they took. history: of each
+    finished epoch the values of each model that trains.
+    """
+
+    epoch: int = 0
+    step: int = 0
+    seconds: float = 0.0
+    history: list[dict[str, list]] = field(default_factory=list)
+
+    def finish_epoch(self, values: dict[str, list]) -> None:
+        self.history.append(values)
+        self.epoch, self.step, self.seconds = self.epoch + 1, 0, 0.0
+
+
+class Checkpoint:
+    """A file that holds the variables of a training beside its state; none where `path` is None.
+
+    Order and draws of the images follow from seed and epoch, so the variables are all there is to keep.
+    """
+
+    def __init__(self, path: Path | None, variables: Sequence["keras.Variable"]):
+        self._path, self._variables = path, variables
+
+    def save(self, state: State) -> None:
+        if self._path:
+            arrays = {str(i): variable.numpy() for i, variable in enumerate(self._variables)}
+            with files.replacing(self._path) as temporary:
+                np.savez(temporary, state=json.dumps(asdict(state)), **arrays)
+
+    def restore(self) -> State:
+        """Sets the variables, unless there is no file."""
+        if not (self._path and self._path.exists()):
+            return State()
+        with np.load(self._path, allow_pickle=False) as arrays:
+            for i, variable in enumerate(self._variables):
+                variable.assign(arrays[str(i)])
+            return _state(arrays)
+
+
+def read(path: Path) -> State:
+    """The state alone. Raises FileNotFoundError, or BadZipFile where the file vanishes meanwhile."""
+    with np.load(path, allow_pickle=False) as arrays:
+        return _state(arrays)
+
+
+def _state(arrays: np.lib.npyio.NpzFile) -> State:
+    return State(**json.loads(str(arrays["state"])))

@@ -1,0 +1,265 @@
+"""Commands as people type them: bad input ends in one sentence and exit status 2, and light commands stay light."""
+
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+from support import cifake_members, command, files_below, one_sentence, picture, refused, write_cell, write_zip
+
+from cifake_keras import protocol
+from cifake_keras.cli import main
+from cifake_keras.records import cells
+
+RUN = ("run-grid", "--phase", "phase1", "--condition", "baseline", "--no-sweep", "--epochs", "1")
+RUN += ("--precision", "float32")
+
+
+@pytest.fixture
+def origin(tmp_path) -> Path:
+    """CIFAKE's archive, half of it, one with a bad image, a file that is none, and a folder without images."""
+    folder = tmp_path / "origin"
+    (folder / "empty").mkdir(parents=True)
+    write_zip(folder / "cifake.zip", cifake_members(2, 2))
+    write_zip(folder / "bad.zip", {"good.jpg": picture(1, False), "text.jpg": b"This is no image."})
+    write_zip(folder / "half.zip", {name: b"" for name in cifake_members(2, 2) if name.startswith("train")})
+    (folder / "text.zip").write_text("This is no archive.")
+    return folder
+
+
+@pytest.mark.parametrize(
+    "arguments, told",
+    [
+        (("image_folder", "--generator", "X"), "image_folder/x is not fetched: give the place of its folder or zip"),
+        (("cifake", "--from", "nowhere.zip"), "nowhere.zip' does not exist"),
+        (("cifake", "--from", "text.zip"), "text.zip is not a readable zip archive"),
+        (("cifake", "--from", "empty"), "no images in train/REAL, train/FAKE, test/REAL, test/FAKE"),
+        (("cifake", "--from", "half.zip"), "is not CIFAKE as Kaggle has it: no images in test/REAL, test/FAKE"),
+        (("tiny_imagenet", "--from", "cifake.zip"), "is not tiny-imagenet-200"),
+        (("image_folder", "--generator", "X", "--from", "empty"), "holds no images"),
+        (("image_folder", "--from", "cifake.zip"), "give --generator NAME (fakes) or --photographs NAME"),
+        (("image_folder", "--generator", "X", "--photographs", "Y", "--from", "empty"), "holds one class"),
+        (("image_folder", "--generator", "X", "--from", "bad.zip", "--strict"), "bad.zip: text.jpg: not an image"),
+        (("image_folder", "--generator", "???", "--from", "cifake.zip"), "give another name"),
+        (("tiny_imagenet", "--kaggle"), "--kaggle goes with cifake alone"),
+        (("cifake", "--kaggle", "--from", "cifake.zip"), "not with --from or --mirror"),
+        (("cifake", "--kaggle", "--mirror", "http://localhost"), "not with --from or --mirror"),
+        (("cifar", "--from", "cifake.zip"), "'cifar' is not one of 'cifake'"),
+    ],
+)
+def test_sources_that_cannot_be_prepared(origin, tmp_path, monkeypatch, arguments, told):
+    monkeypatch.chdir(origin)
+    assert told in refused("data", "prepare", *arguments, "--data-dir", tmp_path / "data")
+    assert files_below(tmp_path / "data") == []
+
+
+@pytest.mark.skipif(importlib.util.find_spec("apache_beam") is not None, reason="Apache Beam is installed")
+def test_beam_is_asked_for_and_not_there(origin, tmp_path):
+    told = refused("data", "prepare", "cifake", "--from", origin / "cifake.zip", "--beam", "x", "--data-dir", tmp_path)
+    assert "pip install 'cifake-keras[beam]'" in told
+
+
+@pytest.mark.parametrize(
+    "arguments, told",
+    [
+        (("--kernel", "cubic"), "'cubic' is not one of 'bilinear'"),
+        (("--preset", "full"), "'full' is not one of 'paper'"),
+        (("--phase", "phase3"), "'phase3' is not one of 'phase1'"),
+        (("--condition", "blurred"), "'blurred' is not one of"),
+        (("--seeds", "0"), "0 is not in the range"),
+        (("--data-dir", "text.zip"), "'text.zip' is a file"),
+        (("--sources", "all"), "No such option"),
+    ],
+)
+def test_options_outside_their_choices(origin, monkeypatch, arguments, told):
+    monkeypatch.chdir(origin)
+    assert told in refused("run-grid", *arguments)
+    assert not (origin / "results").exists()
+
+
+def test_missing_images_are_named_with_how_to_get_them(data_dir, tmp_path):
+    nothing = ("--data-dir", tmp_path / "nothing", "--results-dir", tmp_path / "results")
+    assert "cifake-keras data list" in refused(*RUN, *nothing)
+    few = ("--preset", "paper", "--data-dir", data_dir, "--results-dir", tmp_path / "results")
+    told = refused(*RUN, *few)
+    assert "CIFAKE REAL: 60,000 wanted, 140 there" in told and "data prepare image_folder --generator IFv1" in told
+    assert "val_real_filenames.csv is not there" in refused(*RUN, *few, "--validation-files", tmp_path)
+    assert files_below(tmp_path) == []
+
+
+def test_results_of_another_configuration_are_refused_and_kept(data_dir, tmp_path):
+    folder = cells.Cell("phase1", "baseline", "paper", 0).folder(tmp_path)
+    folder.mkdir(parents=True)
+    (folder / cells.METRICS).write_text("{}")
+    (folder / cells.CONFIG).write_text('{"kernel": "nearest"}')
+    told = refused(*RUN, "--data-dir", data_dir, "--results-dir", tmp_path)
+    assert "made with other settings" in told and "kernel is nearest there, bilinear now" in told
+    (folder / cells.CONFIG).write_text('{"kernel"')
+    assert "config.json is damaged" in refused(*RUN, "--data-dir", data_dir, "--results-dir", tmp_path)
+    assert {path.name for path in files_below(tmp_path)} == {cells.METRICS, cells.CONFIG}
+
+
+def test_tables_of_nothing(tmp_path):
+    assert "no finished cell" in refused("tables", "--results-dir", tmp_path)
+    write_cell(tmp_path).write_text("[")
+    assert "metrics.json is damaged" in refused("tables", "--results-dir", tmp_path)
+    assert len(files_below(tmp_path)) == 1
+
+
+# --- Disks
+
+
+@pytest.fixture
+def disk(tmp_path) -> Path:
+    """A file system of 2 MB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", folder]
+    if os.geteuid() or not shutil.which("mount") or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("needs the right to mount")
+    yield folder
+    subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def fill(disk: Path, left: int) -> None:
+    (disk / "ballast").write_bytes(bytes(shutil.disk_usage(disk).free - left))
+
+
+def test_images_on_a_full_disk(disk, tmp_path):
+    (tmp_path / "images").mkdir()
+    for i in range(12):
+        pixels = np.random.default_rng(i).integers(0, 256, (256, 256, 3), np.uint8)
+        Image.fromarray(pixels).save(tmp_path / "images" / f"{i}.png")
+    prepare = ("data", "prepare", "image_folder", "--generator", "SDv1.5", "--from", tmp_path / "images")
+    assert refused(*prepare, "--data-dir", disk).startswith("No space left on device")
+    assert files_below(disk) == []
+
+
+def test_arrays_on_a_full_disk(data_dir, disk):
+    """In a process of its own, which a memory map would end with SIGBUS."""
+    shutil.copytree(data_dir / "cifake", disk / "cifake", ignore=shutil.ignore_patterns("32-*"))
+    fill(disk, 200_000)
+    before = files_below(disk)
+    program = (
+        "import sys; from pathlib import Path; from cifake_keras.sources import prepared\n"
+        "try: prepared.load(Path(sys.argv[1]), 'cifake', 'bilinear')\n"
+        "except OSError as error: print(error.strerror)"
+    )
+    done = subprocess.run([sys.executable, "-c", program, disk], capture_output=True, text=True)
+    assert (done.returncode, done.stdout.strip()) == (0, "No space left on device")
+    assert files_below(disk) == before
+
+
+def test_results_on_a_full_disk(data_dir, disk, tmp_path):
+    """The classifier's weights alone are 8 MB."""
+    folders = ("--data-dir", data_dir, "--results-dir", disk, "--saved-models-dir", tmp_path / "saved_models")
+    done = command(*RUN, *folders)
+    assert "No space left on device" in one_sentence(done.returncode, done.stdout + done.stderr)
+    (folder,) = disk.rglob("seed-0")
+    assert {path.name for path in folder.iterdir()} == {cells.CONFIG, "log.txt"}, "no half of a file"
+    assert cells.state(folder) == cells.UNFINISHED
+
+
+def test_read_only_disk(data_dir, origin, disk):
+    write_cell(disk)
+    subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+    read_only = "Read-only file system"
+    prepare = ("data", "prepare", "cifake", "--from", origin / "cifake.zip", "--data-dir", disk / "data")
+    assert read_only in refused(*prepare)
+    assert read_only in refused("tables", "--results-dir", disk)
+    assert read_only in refused(*RUN, "--data-dir", data_dir, "--results-dir", disk / "results")
+
+
+def test_what_is_not_the_disks_fault_is_not_dressed_up(monkeypatch, tmp_path):
+    """A mistake of the program itself stays a traceback."""
+    monkeypatch.setattr("cifake_keras.sources.prepared.available", lambda _: 1 / 0)
+    result = CliRunner().invoke(main, ["data", "list", "--data-dir", str(tmp_path)])
+    assert result.exit_code == 1 and isinstance(result.exception, ZeroDivisionError)
+
+
+# --- What light commands show, and what they leave alone
+
+
+def test_light_commands_import_no_tensorflow(data_dir, tmp_path):
+    write_cell(tmp_path)
+    lines = ["--help", "run-grid --help", "data prepare --help", f"data list --data-dir {data_dir}"]
+    lines += [f"{name} --results-dir {tmp_path}" for name in ("tables", "status", "run-grid --dry-run")]
+    program = (
+        "import json, sys; from click.testing import CliRunner; from cifake_keras.cli import main\n"
+        "results = [CliRunner().invoke(main, line.split()) for line in sys.argv[1:]]\n"
+        "heavy = sorted({'tensorflow', 'keras', 'tensorflow_datasets'} & set(sys.modules))\n"
+        "print(json.dumps([heavy, [result.exit_code for result in results]]))"
+    )
+    done = subprocess.run([sys.executable, "-c", program, *lines], capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout) == [[], [0] * len(lines)]
+
+
+def listed(data_dir: Path, columns: int = 80) -> tuple[dict[str, str], list[str]]:
+    """The table by source, and the lines below it."""
+    result = CliRunner().invoke(main, ["data", "list", "--data-dir", str(data_dir)], env={"COLUMNS": str(columns)})
+    lines = [line.rstrip() for line in result.output.splitlines()]
+    assert result.exit_code == 0 and max(map(len, lines)) <= columns and "…" not in result.output
+    rows, source = {}, ""
+    for line in lines[: lines.index("")]:
+        source = source if line.startswith(" ") else line.split()[0]
+        rows[source] = f"{rows.get(source, '')} {' '.join(line.split())}".strip()
+    return rows, lines[lines.index("") :]
+
+
+@pytest.mark.parametrize("columns", [80, 100])
+def test_list_says_what_there_is_and_what_for(data_dir, columns):
+    rows, _ = listed(data_dir, columns)
+    used = "Phase 1: test SDv1.5 Phase 2: train, test In-sample"
+    assert rows["SDv1.5"] == f"SDv1.5 20 of 22,500 1 MB incomplete {used}"
+    assert rows["CIFAKE"].startswith("CIFAKE 280 of 120,000 ") and "Phase 1: train, test CIFAKE" in rows["CIFAKE"]
+    assert rows["CogView2"] == "CogView2 0 of 1,000 absent Phase 2: test CogView2"
+    assert rows["procedural"].endswith("absent the demo (7 recipes)")
+
+
+def test_list_tells_of_each_source_its_licence_and_how_to_get_it(data_dir):
+    _, below = listed(data_dir)
+    assert below[below.index("licence: MIT") + 1] == "cifake-keras data prepare cifake"
+    assert [line for line in below if line.startswith("cifake-keras ")] == list(
+        dict.fromkeys(source.command for source in protocol.SOURCES.values())
+    )
+
+
+def test_list_knows_what_is_whole_and_what_was_cut_off(tmp_path):
+    versions = {"image_folder/sdv21": "1000", "image_folder/mine": "12"}
+    for dataset, images in versions.items():
+        version = tmp_path / dataset / "1.0.0"
+        version.mkdir(parents=True)
+        (version / "dataset_info.json").write_text(json.dumps({"splits": [{"shardLengths": [images]}]}))
+    (tmp_path / "cifake" / "incomplete.AB12CD_1.0.0").mkdir(parents=True)
+    (tmp_path / "downloads" / "cogview2-22K.parts").mkdir(parents=True)
+    (tmp_path / "downloads" / "tiny-imagenet-200.zip.part").touch()
+    rows, _ = listed(tmp_path)
+    states = {source: row.partition("MB")[2].split()[0] for source, row in rows.items() if "MB" in row}
+    assert states == {"SDv2.1": "ready", "image_folder/mine": "ready"}
+    assert "no phase of the paper" in rows["image_folder/mine"]
+    for source in ("CIFAKE", "ImageNet", "CogView2"):
+        assert " incomplete Phase" in rows[source]
+    assert " absent " in rows["IFv1"] and " absent " in rows["SDv1.5"]
+
+
+def test_list_names_what_is_damaged(tmp_path):
+    version = tmp_path / "image_folder" / "mine" / "1.0.0"
+    version.mkdir(parents=True)
+    (version / "dataset_info.json").write_text("{")
+    assert "dataset_info.json is damaged" in refused("data", "list", "--data-dir", tmp_path)
+
+
+def test_status_counts_cells(tmp_path):
+    write_cell(tmp_path)
+    result = CliRunner().invoke(main, ["status", "--phase", "phase1", "--results-dir", str(tmp_path)])
+    lines = result.output.splitlines()
+    assert len(lines) == len(protocol.CONDITIONS) + 2, "the autoencoder is to be done too"
+    assert lines[-1] == "1 done, 0 running, 0 failed, 0 unfinished, 4 to do; about 0:00:06 left"
+    assert lines[0].split() == ["done", "phase1", "baseline", "paper", "seed", "0"]

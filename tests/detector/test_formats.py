@@ -1,0 +1,80 @@
+"""The detector in the formats of other runtimes gives the same probabilities there."""
+
+import keras
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from support import noise, refused
+
+from cifake_keras import load_detector
+from cifake_keras.cli import main
+from cifake_keras.detector import saved_model
+from cifake_keras.protocol import CONDITIONS
+from cifake_keras.sources import scenes
+
+
+@pytest.fixture(scope="module")
+def images() -> np.ndarray:
+    """256, of which none is among those that the export itself compares."""
+    made = [scenes.images(recipe, 32, seed=1) for recipe in scenes.RECIPES]
+    return np.concatenate([*made, [noise(number, 32) for number in range(32)]])
+
+
+def exported(form: str, path, *options: str):
+    result = CliRunner().invoke(main, ["export", "--format", form, "--output", str(path), *options])
+    assert result.exit_code == 0, result.output
+    assert f"{path}: the probabilities of 256 images differ" in result.output
+    return path
+
+
+def largest_difference(probabilities: np.ndarray, images: np.ndarray) -> float:
+    expected = load_detector().predict(images)
+    assert expected.min() < 0.01 and expected.max() > 0.99
+    return np.abs(probabilities - expected).max()
+
+
+@pytest.mark.parametrize("form, name", [("savedmodel", "copy"), ("litert", "model.tflite")])
+def test_what_the_package_reads_itself(images, tmp_path, form, name):
+    path = exported(form, tmp_path / name)
+    assert largest_difference(load_detector(path).predict(images), images) < 1e-3
+
+
+def test_onnx_runtime(images, tmp_path):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    session = onnxruntime.InferenceSession(exported("onnx", tmp_path / "model.onnx"))
+    (probabilities,) = session.run(["probability_fake"], {"image": images / np.float32(255)})
+    assert largest_difference(probabilities, images) < 1e-3
+    assert session.run(None, {"image": np.zeros((1, 32, 32, 3), np.float32)})[0].shape == (1,), "any batch"
+
+
+def test_float16_takes_half_the_room(images, tmp_path):
+    path = exported("litert", tmp_path / "half.tflite", "--float16")
+    assert largest_difference(load_detector(path).predict(images), images) < 1e-2
+    assert path.stat().st_size < 4.3e6
+    exported("tfjs", tmp_path / "half", "--float16")
+    assert (tmp_path / "half" / "weights.bin").stat().st_size < 4.3e6
+
+
+def test_what_computes_otherwise_is_not_kept(tmp_path):
+    """A weight of 100,000 is infinite in float16."""
+    classifier = keras.Sequential(
+        [keras.Input((32, 32, 3)), keras.layers.Flatten(), keras.layers.Dense(1, kernel_initializer="ones")]
+    )
+    kernel = np.resize([1e5, -1e5], (3072, 1))
+    classifier.set_weights([kernel, np.zeros(1)])
+    saved_model.write(tmp_path / "model", CONDITIONS["baseline"], classifier, None, "bilinear", {})
+    told = refused("export", tmp_path / "model", "--format", "tfjs", "--float16", "--output", tmp_path / "half")
+    assert "gives other probabilities" in told
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_refusals(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("mine")
+    new = ("--output", tmp_path / "new")
+    assert "--float16 goes with litert and tfjs alone" in refused("export", "--format", "onnx", "--float16", *new)
+    assert "is not the SavedModel of a detector" in refused("export", tmp_path, "--format", "tfjs", *new)
+    assert "is there already" in refused("export", "--format", "tfjs", "--output", tmp_path / "file")
+    assert "is there already" in refused("page", "--output", tmp_path)
+    monkeypatch.setitem(__import__("sys").modules, "tf2onnx", None)
+    assert "pip install 'cifake-keras[onnx]'" in refused("export", "--format", "onnx", *new)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]

@@ -1,0 +1,159 @@
+"""cifake-keras predict and explain, as a user runs them."""
+
+import csv
+import io
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+from support import command, noise_png, picture
+
+from cifake_keras import load_detector
+from cifake_keras.detector import predictions
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Four images, one in a folder of its own and one with a name that needs quoting, and a file that is none."""
+    folder = tmp_path_factory.mktemp("images")
+    (folder / "deeper").mkdir()
+    names = ["a.jpg", "b.jpg", "deeper/c.jpg", 'd, "e".jpg']
+    for number, name in enumerate(names):
+        (folder / name).write_bytes(picture(number, number % 2 == 1))
+    (folder / "notes.txt").write_text("no image")
+    return folder
+
+
+def rows(text):
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def test_a_folder_is_answered_in_every_format(folder):
+    done = command("predict", folder, "--format", "csv")
+    assert done.returncode == 0 and done.stderr == ""
+    found = rows(done.stdout)
+    paths = [folder / name for name in ("a.jpg", "b.jpg", 'd, "e".jpg', "deeper/c.jpg")]
+    assert [row["path"] for row in found] == [str(path) for path in paths]
+    expected = load_detector().predict(paths)
+    assert [float(row["probability_fake"]) for row in found] == pytest.approx(expected, abs=1e-6)
+    assert [row["verdict"] for row in found] == ["FAKE" if value >= 0.5 else "REAL" for value in expected]
+    as_json = json.loads(command("predict", folder, "--format", "json").stdout)
+    assert [row | {"probability_fake": str(row["probability_fake"])} for row in as_json] == found
+    table = command("predict", folder).stdout.splitlines()
+    assert len(table) == 4 and table[0].split() == [f"{expected[0]:.1%}", found[0]["verdict"], str(paths[0])]
+
+
+def test_paths_come_from_standard_input(folder):
+    done = command("predict", "-", "--format", "csv", input=f"{folder / 'b.jpg'}\n\n{folder / 'deeper'}\n")
+    assert [row["path"] for row in rows(done.stdout)] == [str(folder / "b.jpg"), str(folder / "deeper" / "c.jpg")]
+
+
+def test_the_threshold_decides_the_verdict(folder):
+    for threshold, verdict in ((0, "FAKE"), (1, "REAL")):
+        done = command("predict", folder, "--threshold", threshold, "--format", "csv")
+        assert {row["verdict"] for row in rows(done.stdout)} == {verdict}
+
+
+@pytest.mark.parametrize("threshold", ["1.5", "-0.1", "nan"])
+def test_a_threshold_that_is_no_probability_is_refused(threshold, folder):
+    done = command("predict", folder, "--threshold", threshold)
+    assert done.returncode == 2 and "from 0 to 1" in done.stderr and not done.stdout
+
+
+def test_what_cannot_be_read_is_told_and_the_rest_answered(folder, tmp_path):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "none.jpg").write_text("no image")
+    (tmp_path / "cut.jpg").write_bytes(picture(1, True)[:300])
+    Image.new("1", (8_000, 8_000)).save(tmp_path / "enormous.png")
+    names = ("empty", "none.jpg", "cut.jpg", "enormous.png", "absent.jpg")
+    wrong = [tmp_path / name for name in names]
+    output = tmp_path / "answers.csv"
+    done = command("predict", wrong[0], folder / "a.jpg", *wrong[1:], "--format", "csv", "--output", output)
+    assert done.returncode == 1 and not done.stdout and "Traceback" not in done.stderr
+    assert [row["path"] for row in rows(output.read_text())] == [str(folder / "a.jpg")]
+    told = dict(line.split(": ", 1) for line in done.stderr.splitlines())
+    assert told.pop("Error") == "5 of 6 could not be answered, for the reasons above."
+    reasons = ["holds no image", "not an image", "runcated", "8000 x 8000 pixels are too many", "No such file"]
+    assert told.keys() == set(map(str, wrong))
+    assert all(reason in told[str(path)] for path, reason in zip(wrong, reasons, strict=True)), told
+
+
+def test_nothing_to_answer_is_status_2_and_writes_nothing(folder, tmp_path):
+    for paths in ([folder / "notes.txt"], [tmp_path]):
+        done = command("predict", *paths, "--output", tmp_path / "answers")
+        assert done.returncode == 2 and "no image" in done.stderr and not (tmp_path / "answers").exists()
+    assert command("predict", "-", input="").returncode == 2
+
+
+def test_a_model_that_is_none_is_one_sentence(folder, tmp_path):
+    (tmp_path / "model.keras").write_bytes(b"\x80\x04")
+    for model in ("model.keras", "absent", "absent.tflite"):
+        done = command("predict", folder, "--model", tmp_path / model)
+        assert done.returncode == 2 and len(done.stderr.splitlines()) == 1 and str(tmp_path / model) in done.stderr
+
+
+def test_many_images_are_answered_by_several_processes_as_by_one(folder, tmp_path):
+    paths = [folder / name for name in ("a.jpg", "b.jpg", "deeper/c.jpg")] * 200
+    detector = load_detector()
+    found = [answer for some in predictions.answers(detector, paths) for answer in some]
+    assert [answer.path for answer in found] == paths
+    assert [answer.probability_fake for answer in found] == pytest.approx(detector.predict(paths), abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    "size, warning",
+    [
+        ((32, 32), ""),
+        ((64, 64), ""),
+        ((40, 30), ""),
+        ((65, 65), "much larger"),
+        ((15, 15), "much smaller"),
+        ((60, 40), "not square"),
+        ((12, 99), "much larger and much smaller and not square"),
+    ],
+)
+def test_what_is_far_from_what_the_model_knows_is_warned_of(size, warning, tmp_path):
+    Image.new("RGB", size).save(tmp_path / "image.png")
+    answer, _ = predictions.look(load_detector(), tmp_path / "image.png")
+    assert answer.warning.removeprefix(f"{size[0]}x{size[1]}: ").split(", unlike")[0] == warning
+
+
+WITHOUT = """
+import sys
+from cifake_keras.cli import main
+main(["predict", sys.argv[1]], standalone_mode=False)
+heavy = {"tensorflow", "keras", "pandas", "scipy", "sklearn", "matplotlib"} & sys.modules.keys()
+assert not heavy, heavy
+"""
+
+
+def test_an_image_is_answered_without_tensorflow(folder):
+    done = subprocess.run([sys.executable, "-c", WITHOUT, folder / "a.jpg"], capture_output=True, text=True)
+    assert done.returncode == 0 and "a.jpg" in done.stdout, done.stderr
+
+
+def test_the_public_names_cost_nothing_until_used():
+    names = "import sys, cifake_keras; assert {'Detector', 'load_detector'} <= set(dir(cifake_keras))"
+    line = (
+        f"{names}; assert 'numpy' not in sys.modules; from cifake_keras import Detector; assert 'numpy' in sys.modules"
+    )
+    assert subprocess.run([sys.executable, "-c", line]).returncode == 0
+
+
+def test_explanations_are_a_row_an_image(folder, tmp_path):
+    (tmp_path / "large.png").write_bytes(noise_png(1, 100))
+    output = tmp_path / "explanation.png"
+    done = command("explain", folder / "a.jpg", folder / "notes.txt", tmp_path / "large.png", "--output", output)
+    assert done.returncode == 1 and done.stdout.strip() == str(output) and "notes.txt: not an image" in done.stderr
+    with Image.open(output) as image:
+        rows = np.split(np.asarray(image.convert("RGB"))[60:], 2)
+        panels = [panel for row in rows for panel in np.split(row[:, 16:], 4, axis=1)]
+    assert len({panel.tobytes() for panel in panels}) == 8 and min(panel.std() for panel in panels) > 10
+
+
+def test_too_many_images_for_one_picture_are_refused(folder, tmp_path):
+    done = command("explain", *[folder / "a.jpg"] * 51, "--output", tmp_path / "explanation.png")
+    assert done.returncode == 2 and "at most 50" in done.stderr

@@ -1,0 +1,96 @@
+"""Intervals and paired tests against known truths: simulated studies, textbook formulas and hand-counted tables."""
+
+import numpy as np
+import pytest
+from scipy import stats
+from simulate_coverage import Setting, simulate
+from sklearn.metrics import roc_auc_score
+
+from cifake_keras.evaluation.statistics import auc, difference, estimate, holm, mcnemar
+from cifake_keras.runtime.errors import UserError
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [Setting(3, 600, 0.6, seed_sd=1, image_sd=2), Setting(5, 600, 0.94, seed_sd=1, image_sd=2)],
+    ids=lambda setting: f"{setting.seeds} seeds",
+)
+def test_intervals_hold_the_truth_and_the_paired_test_rejects_a_true_null_as_often_as_stated(setting):
+    found = simulate(setting, seed=0)
+    assert 0.93 <= found["coverage"] <= 0.97
+    assert 0.035 <= found["rejected"] <= 0.065
+
+
+def rng() -> np.random.Generator:
+    return np.random.default_rng(0)
+
+
+def test_seeds_that_alone_differ_give_their_t_test():
+    seeds, images = np.array([[0.80], [0.84], [0.90]]), np.zeros(100)
+    found = estimate(seeds + images)
+    low, high = stats.t.interval(0.95, 2, seeds.mean(), stats.sem(seeds[:, 0]))
+    assert (found.value - found.half_width, found.value + found.half_width) == pytest.approx((low, high))
+    assert found.p_value == pytest.approx(stats.ttest_1samp(seeds[:, 0], 0).pvalue)
+    assert (found.seeds, found.images) == (3, 100)
+
+
+def test_images_that_alone_differ_weigh_once_however_many_seeds_saw_them():
+    images = rng().random(100) < 0.8
+    one, five = estimate(images[None]), estimate(np.tile(images, (5, 1)))
+    assert five.half_width == pytest.approx(one.half_width)
+    assert one.half_width == pytest.approx(stats.t.ppf(0.975, 99) * stats.sem(images))
+    assert one.seeds == 1
+
+
+def test_classes_weigh_by_size_or_alike_and_their_difference_is_no_error():
+    correct = np.array([[1, 1, 1, 1, 1, 0, 1, 0]], bool)
+    labels = np.array([0, 0, 0, 0, 0, 0, 1, 1])
+    assert estimate(correct, labels).value == pytest.approx(6 / 8)
+    assert estimate(correct, labels, balanced=True).value == pytest.approx((5 / 6 + 1 / 2) / 2)
+    error = np.sqrt(stats.sem(correct[0, :6]) ** 2 + stats.sem(correct[0, 6:]) ** 2) / 2
+    assert estimate(correct, labels, balanced=True).standard_error == pytest.approx(error)
+    separated = np.tile(labels, (3, 1))
+    assert estimate(separated, labels).half_width == 0 and estimate(separated).half_width > 0
+
+
+def test_pairing_takes_out_what_the_conditions_share():
+    difficulty = rng().random(2000) + 0.1 * rng().random((5, 1))
+    a, b = difficulty < 0.80, difficulty < 0.78
+    found = difference(a, b)
+    assert found.value == pytest.approx(a.mean() - b.mean())
+    assert found.half_width < estimate(a).half_width / 2 and found.p_value < 0.01
+    assert difference(b, a).p_value == pytest.approx(found.p_value)
+
+
+def test_conditions_that_say_the_same_do_not_differ():
+    correct = rng().random((3, 50)) < 0.7
+    found = difference(correct, correct)
+    assert (found.value, found.half_width, found.p_value) == (0, 0, 1)
+
+
+def test_mcnemar_is_the_sign_test_of_each_seeds_disagreements():
+    a = np.array([[1, 1, 1, 1, 1, 1, 0, 0], [1, 1, 1, 1, 0, 0, 0, 0]], bool)
+    b = np.array([[0, 0, 0, 0, 0, 1, 1, 0], [1, 1, 1, 1, 0, 0, 0, 0]], bool)
+    assert mcnemar(a, b) == pytest.approx([2 * (1 + 6) / 2**6, 1]), "5 against 1, and none at all"
+
+
+def test_holm_on_a_hand_computed_table():
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+
+
+def test_what_cannot_be_paired_or_has_no_error_is_refused():
+    three, five = np.ones((3, 10), bool), np.ones((5, 10), bool)
+    for compare in (difference, mcnemar):
+        with pytest.raises(UserError, match="3 and 5 seeds"):
+            compare(three, five)
+    with pytest.raises(UserError, match="single test image"):
+        estimate(three, np.arange(10) == 0)
+
+
+def test_the_area_under_the_curve_and_its_error_are_those_of_many_samples():
+    positive = np.arange(100) < 60
+    samples = np.round(rng().normal(size=(500, 100)) + positive, 1)  # with ties
+    found = [auc(scores, positive) for scores in samples]
+    assert [one.value for one in found] == pytest.approx([roc_auc_score(positive, scores) for scores in samples])
+    spread = np.std([one.value for one in found])
+    assert np.mean([one.standard_error for one in found]) == pytest.approx(spread, rel=0.1)

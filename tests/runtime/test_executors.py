@@ -1,0 +1,113 @@
+"""Tasks shared by processes: each done once, by whoever is alive; what fails is kept and told."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from jobs import Write, broken, failing, hungry, refused, tasks
+
+from cifake_keras.runtime import executors, files
+from cifake_keras.runtime.errors import UserError
+from cifake_keras.runtime.processes import Local
+
+
+def settle(folder: Path, build, jobs: int):
+    return executors.settle(Local(jobs), build(folder), f"test_executors:{build.__name__}", folder)
+
+
+def test_each_task_is_done_once_and_after_what_it_needs(tmp_path):
+    assert settle(tmp_path, tasks, 3) is None
+    assert all(len((task.folder / "done").read_text().splitlines()) == 1 for task in tasks(tmp_path))
+    assert not list(tmp_path.glob("*.claim"))
+
+
+def test_what_fails_is_recorded_and_the_others_go_on(tmp_path):
+    unfinished = settle(tmp_path, failing, 2)
+    assert unfinished.status == 1 and str(unfinished).startswith("3 of 25 failed")
+    for line in (
+        "fails: ValueError: the first line (see ",
+        "blocked: needs fails",
+        "dies: its process ended with status",
+    ):
+        assert line in str(unfinished)
+    assert all(task.done() for task in tasks(tmp_path))
+    record = (tmp_path / "fails" / "failure.txt").read_text()
+    assert "Traceback" in record and 'raise ValueError("the first line' in record
+
+
+def test_a_task_without_memory_fails_alone(tmp_path):
+    unfinished = settle(tmp_path, hungry, 2)
+    assert str(unfinished).startswith("1 of 23 failed") and "hungry: ResourceExhaustedError: " in str(unfinished)
+    assert all(task.done() for task in tasks(tmp_path))
+
+
+def test_what_failed_is_tried_again(tmp_path):
+    assert settle(tmp_path, failing, 2)
+    (tmp_path / "dies" / "done").touch()
+    (tmp_path / "fails" / "done").touch()
+    assert settle(tmp_path, failing, 1) is None
+    assert (tmp_path / "blocked" / "done").exists() and not list(tmp_path.rglob("failure.txt"))
+
+
+WORK = "import sys, test_executors as t, pathlib; t.executors.work(t.{}(pathlib.Path(sys.argv[1])))"
+
+
+def test_others_take_over_what_a_killed_process_was_doing(tmp_path):
+    line = [sys.executable, "-c", WORK.format("failing"), str(tmp_path)]
+    killed = subprocess.run(line, cwd=Path(__file__).parent, env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)})
+    assert killed.returncode == -signal.SIGKILL and (tmp_path / "dies.claim").exists()
+    task = Write(tmp_path / "dies")
+    executors.work([task])
+    assert task.done() and not task.claim.exists()
+
+
+def test_whoever_has_to_wait_says_for_what(tmp_path, capsys, monkeypatch):
+    task = Write(tmp_path / "0")
+    task.folder.mkdir()
+    monkeypatch.setattr(executors, "_WAIT", 0.1)
+    with files.claim(task.claim):
+        other = threading.Timer(0.5, task.run)
+        other.start()
+        executors.work([task])
+    assert capsys.readouterr().err.count("waiting for what another process is doing: 0") == 1
+    assert (task.folder / "done").read_text().count("\n") == 1
+
+
+def test_what_keeps_processes_from_working_is_told(tmp_path):
+    for build, error in ((refused, UserError("no images")), (broken, RuntimeError("a bug"))):
+        with pytest.raises(type(error), match=str(error)):
+            Local(2).settle(tasks(tmp_path), f"test_executors:{build.__name__}")
+
+
+def sleeping(folder: Path) -> list[Write]:
+    return [Sleep(folder / "a"), Sleep(folder / "b")]
+
+
+class Sleep(Write):
+    def run(self) -> None:
+        (self.folder / str(os.getpid())).touch()
+        time.sleep(60)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_processes_end_with_the_one_that_started_them(tmp_path, number):
+    code = (
+        "import sys, pathlib, test_executors as t; from cifake_keras.runtime import interruption as i; i.raised()\n"
+        "t.settle(pathlib.Path(sys.argv[1]), t.sleeping, 2)"
+    )
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    parent = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], env=environment, stderr=subprocess.DEVNULL)
+    while len(children := [int(path.name) for path in tmp_path.glob("*/[0-9]*")]) < 2:
+        assert parent.poll() is None
+        time.sleep(0.05)
+    parent.send_signal(number)
+    parent.wait(20)
+    deadline = time.monotonic() + 20
+    while any(Path(f"/proc/{child}").exists() for child in children) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not any(Path(f"/proc/{child}").exists() for child in children)

@@ -1,0 +1,122 @@
+"""Verification: a bit that turns over in prepared data is found, and named where it can be."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from support import noise_png, write_zip
+
+from cifake_keras.cli import main
+from cifake_keras.sources import prepared
+from cifake_keras.sources.fingerprint import RECORD
+
+MEMBERS = {f"sd/{i}.png": noise_png(i) for i in range(6)}
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    """The folder of six prepared images with the arrays of two kernels."""
+    archive = write_zip(tmp_path / "a.zip", MEMBERS)
+    found = prepared.prepare("image_folder", tmp_path, origin=archive, title="SDv1.5", label="FAKE")
+    for kernel in ("bilinear", "nearest"):
+        prepared.load(tmp_path, "image_folder/sdv15", kernel)
+    return found
+
+
+def verify(tmp_path: Path, *arguments: str) -> Result:
+    result = CliRunner().invoke(main, ["data", "verify", *arguments, "--data-dir", str(tmp_path)])
+    assert "Traceback" not in result.output
+    return result
+
+
+def flip(path: Path, place: int) -> None:
+    content = bytearray(path.read_bytes())
+    content[place] ^= 1
+    path.write_bytes(content)
+
+
+def told_wrong(result: Result) -> str:
+    assert result.exit_code == 2
+    (line,) = result.stdout.splitlines()
+    return line
+
+
+@pytest.mark.parametrize("names", [(), ("SDv1.5",), ("image_folder",), ("image_folder/sdv15",)])
+def test_what_is_right_is_one_line(folder, tmp_path, names):
+    result = verify(tmp_path, *names)
+    assert result.exit_code == 0
+    fingerprint = prepared.load(tmp_path, "image_folder/sdv15", "nearest").fingerprint
+    assert result.stdout == f"image_folder/sdv15: 6 images, fingerprint {fingerprint}, as prepared\n"
+
+
+def test_a_bit_in_a_shard_is_found(folder, tmp_path):
+    (shard,) = folder.glob("*.array_record-*")
+    flip(shard, shard.read_bytes().rindex(b"IDAT") + 100)
+    assert "stored images cannot be read: train " in told_wrong(verify(tmp_path))
+
+
+def test_another_image_in_a_shard_is_found_and_named(folder, tmp_path):
+    """A shard that is sound in itself, from another preparation."""
+    other = {**MEMBERS, "sd/3.png": noise_png(99)}
+    archive = write_zip(tmp_path / "b.zip", other)
+    elsewhere = prepared.prepare("image_folder", tmp_path / "b", origin=archive, title="SDv1.5", label="FAKE")
+    (shard,) = elsewhere.glob("*.array_record-*")
+    (folder / shard.name).write_bytes(shard.read_bytes())
+    told = told_wrong(verify(tmp_path, "SDv1.5", "image_folder/sdv15"))
+    other_print = json.loads((elsewhere / RECORD).read_text())["fingerprint"]
+    assert f"stored images have the fingerprint {other_print} instead of" in told and "prepare it anew" in told
+    assert "32-bilinear/images.npy differs at sd/3.png" in told
+
+
+def test_a_bit_in_the_arrays_is_found_and_its_image_named(folder, tmp_path):
+    flip(folder / "32-nearest" / "images.npy", -1)
+    last = prepared.load(tmp_path, "image_folder/sdv15", "bilinear").examples["filename"].iloc[-1]
+    told = told_wrong(verify(tmp_path))
+    assert f"32-nearest/images.npy differs at {last} (delete {folder / '32-nearest'}, which is made anew)" in told
+    assert "stored" not in told and "bilinear" not in told
+
+
+@pytest.mark.parametrize("column", ["FAKE label", "SDv1.5", "sd/", "digest"])
+def test_a_bit_in_the_table_of_examples_is_found(folder, tmp_path, column):
+    path = folder / "32-bilinear" / "examples.csv"
+    text = path.read_text()
+    first = text.index("train")
+    flip(path, {"FAKE label": first + len("train,"), "digest": len(text) - 3}.get(column) or text.index(column))
+    assert "32-bilinear/examples.csv differs at sd/" in told_wrong(verify(tmp_path))
+
+
+@pytest.mark.parametrize("name", ["images.npy", "examples.csv"])
+def test_arrays_cut_short_are_damaged(folder, tmp_path, name):
+    path = folder / "32-bilinear" / name
+    path.write_bytes(path.read_bytes()[:-200])
+    assert f"32-bilinear/{name} is damaged" in told_wrong(verify(tmp_path))
+
+
+def test_data_prepared_without_a_fingerprint_get_one_when_asked(folder, tmp_path):
+    before = (folder / RECORD).read_text()
+    (folder / RECORD).unlink()
+    assert "none to compare with: --record keeps it" in verify(tmp_path).stdout and not (folder / RECORD).exists()
+    assert verify(tmp_path, "--record").exit_code == 0 and (folder / RECORD).read_text() == before
+    assert "as prepared" in verify(tmp_path).stdout
+
+
+def test_the_record_is_what_any_process_finds_in_the_images(folder, tmp_path):
+    """Prepared in another process from the reversed archive, and read back from the stored images."""
+    archive = write_zip(tmp_path / "b.zip", dict(reversed(MEMBERS.items())))
+    line = [sys.executable, "-m", "cifake_keras.cli", "data", "prepare", "image_folder", "--generator", "SDv1.5"]
+    subprocess.run([*line, "--from", archive, "--data-dir", tmp_path / "b"], check=True, capture_output=True)
+    other = prepared.find(tmp_path / "b", "image_folder/sdv15")
+    assert (other / RECORD).read_text() == (folder / RECORD).read_text()
+    found = prepared.load(tmp_path, "image_folder/sdv15", "bilinear").fingerprint
+    assert json.loads((folder / RECORD).read_text()) == {"images": 6, "fingerprint": found}
+    # Finished cells record fingerprints: another algorithm would make them strangers to their data.
+    assert found == "91cb834d6b98616ed175d1571a9ea9118e15ff67a725c3a577ce752b02c230b9"
+
+
+def test_what_is_not_there_is_one_sentence(tmp_path):
+    for names, told in (((), "holds no data"), (("CIFAKE", "x"), "holds no CIFAKE, x")):
+        result = verify(tmp_path, *names)
+        assert result.exit_code == 2 and told in result.stderr

@@ -1,0 +1,286 @@
+"""The whole run, on images made of nothing: cells, resumption, changed settings, SavedModels."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.special import expit
+from support import command, picture
+
+from cifake_keras import load_detector
+from cifake_keras.records import cells
+from cifake_keras.records.scores import Scores
+from cifake_keras.sources import reading
+
+ARGUMENTS = ("run-grid", "--phase", "phase1", "--no-sweep", "--epochs", "1", "--precision", "float32")
+
+
+def folders(data_dir, root):
+    return (
+        "--data-dir", data_dir, "--results-dir", root / "results", "--saved-models-dir", root / "saved_models"
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def study(data_dir, tmp_path_factory):
+    """A finished Phase 1, all four conditions."""
+    root = tmp_path_factory.mktemp("study")
+    done = command(*ARGUMENTS, *folders(data_dir, root))
+    assert done.returncode == 0, done.stderr
+    assert command("tables", "--results-dir", root / "results").returncode == 0
+    return root
+
+
+def cell(root, condition):
+    return root / "results" / "runs" / "phase1" / condition / "paper" / "seed-0"
+
+
+CONDITIONS = ("baseline", "perturbed", "autoencoded", "perturbed_autoencoded")
+
+
+def test_metrics_follow_from_the_predictions(study):
+    for condition in CONDITIONS:
+        metrics = json.loads((cell(study, condition) / "metrics.json").read_text())
+        predictions = pd.read_csv(cell(study, condition) / "predictions.csv")
+        assert metrics["n_train"] == 200 and metrics["n_validation"] == 40
+        assert set(metrics["tests"]) == {"cifake", "sdv15"}, "IFv1 is absent, so its test set is left out"
+        for (test, evaluation), rows in predictions.groupby(["test_set", "evaluation"]):
+            found = metrics["tests"][test][evaluation]
+            right = (rows["probability_fake"] >= found["threshold"]) == (rows["label"] == "FAKE")
+            assert found["accuracy"] == pytest.approx(right.mean())
+            assert found["n_real"] + found["n_fake"] == len(rows)
+
+
+def test_only_perturbing_conditions_differ_between_matched_and_clean(study):
+    for condition in CONDITIONS:
+        predictions = pd.read_csv(cell(study, condition) / "predictions.csv")
+        matched, clean = (
+            predictions[predictions["evaluation"] == name]["probability_fake"].to_numpy()
+            for name in ("matched", "clean")
+        )
+        assert np.array_equal(matched, clean) == ("perturbed" not in condition)
+
+
+def test_a_finished_cell_is_not_run_again(study, data_dir):
+    before = {path: path.stat().st_mtime_ns for path in study.rglob("*") if path.is_file()}
+    again = command(*ARGUMENTS, *folders(data_dir, study))
+    assert again.returncode == 0 and again.stderr.count("done before") == 4
+    assert {path: path.stat().st_mtime_ns for path in study.rglob("*") if path.is_file()} == before
+
+
+def test_a_changed_setting_is_named(study, data_dir):
+    changed = command(*ARGUMENTS, "--kernel", "nearest", *folders(data_dir, study))
+    assert changed.returncode == 2
+    assert "kernel is bilinear there, nearest now" in changed.stderr and "Traceback" not in changed.stderr
+
+
+def test_status_counts_the_cells(study):
+    status = command("status", "--results-dir", study / "results")
+    assert "5 done, 0 running, 0 failed, 0 unfinished, 5 to do" in status.stdout
+
+
+@pytest.fixture(scope="module")
+def examined(study, data_dir):
+    """Two conditions of the study, examined."""
+    done = command(
+        "examine", "--phase", "phase1", "--condition", "baseline", "--condition", "perturbed_autoencoded",
+        "--data-dir", data_dir, "--results-dir", study / "results",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return study
+
+
+def test_examination_scores_each_path_as_the_cell_did(examined):
+    """Matched and clean predictions were written by the cell itself."""
+    images = pd.read_csv(examined / "results" / "runs" / "phase1" / "images.csv")
+    paths = {
+        "baseline": {"matched": "baseline", "clean": "baseline"},
+        "perturbed_autoencoded": {"matched": "perturbed_autoencoded", "clean": "autoencoded"},
+    }
+    for condition, of_evaluation in paths.items():
+        scores = Scores.read(cell(examined, condition) / "examination" / "scores.npz")
+        predictions = pd.read_csv(cell(examined, condition) / "predictions.csv")
+        for evaluation, path in of_evaluation.items():
+            rows = predictions[predictions["evaluation"] == evaluation]
+            assert list(rows["filename"]) == list(images["filename"])
+            assert np.abs(expit(scores.paths[path]) - rows["probability_fake"]).max() < 1e-3
+        assert len({tuple(np.round(logits, 2)) for logits in scores.paths.values()}) == 4, "every path is another"
+        # The classifier is fed in the range that it knows: far from its own path, but no garbage.
+        assert all(np.isfinite(logits).all() for logits in scores.paths.values())
+        assert len(scores.altered) == 21 and scores.validation["clean"].shape == scores.validation_labels.shape == (40,)
+
+
+def test_examination_keeps_saliency_and_is_not_done_twice(examined, data_dir):
+    dispersion = pd.read_csv(cell(examined, "baseline") / "examination" / "dispersion.csv")
+    assert set(dispersion["method"]) == {"vanilla_gradient", "smoothgrad", "grad_cam"} and len(dispersion) == 3 * 40
+    again = command("examine", "--condition", "baseline", "--data-dir", data_dir, "--results-dir", examined / "results")
+    assert again.returncode == 0 and "1 cells examined before, 0 to examine" in again.stderr
+
+
+def test_other_images_than_the_cells_are_refused(examined, data_dir, tmp_path):
+    for label in ("real", "fake"):
+        (tmp_path / f"val_{label}_filenames.csv").write_text("0001 (2).jpg\n")
+    refused = command(
+        "examine", "--validation-files", tmp_path, "--data-dir", data_dir, "--results-dir", examined / "results"
+    )
+    assert refused.returncode == 2 and "was made with other images; name its --data-dir" in refused.stderr
+
+
+def test_tables_figures_and_page_of_an_examined_study(examined):
+    results = examined / "results"
+    first = {}
+    for _ in range(2):
+        for name in ("tables", "figures", "report"):
+            done = command(name, "--results-dir", results)
+            assert done.returncode == 0, done.stderr
+        written = {path.name: path.read_bytes() for path in (results / "tables").iterdir()}
+        assert not first or written == first
+        first = written
+        shutil.rmtree(results / "tables")
+    assert "matrix.csv" in first and (results / "figures" / "matrix_phase1.png").exists()
+    assert "Every classifier on every path" in (results / "report.html").read_text()
+    assert command("tables", "--results-dir", results).returncode == 0
+
+
+def test_a_cell_that_fails_leaves_the_others_alone_and_is_tried_again(study, data_dir, tmp_path):
+    shutil.copytree(
+        cells.autoencoder_folder(study / "results", "phase1"), cells.autoencoder_folder(tmp_path / "results", "phase1")
+    )
+    weights = cells.autoencoder_folder(tmp_path / "results", "phase1") / "model.weights.h5"
+    whole = weights.read_bytes()
+    weights.write_bytes(whole[:-1] + b"x")
+    line = (*ARGUMENTS, "--condition", "autoencoded", "--condition", "baseline", *folders(data_dir, tmp_path))
+    failed = command(*line)
+    assert failed.returncode == 1 and "1 of 2 failed; the same command tries them again" in failed.stderr
+    assert "phase1 autoencoded paper seed 0: UserError:" in failed.stderr and "is not what was trained" in failed.stderr
+    assert (
+        "Traceback" not in failed.stderr and "Traceback" in (cell(tmp_path, "autoencoded") / "failure.txt").read_text()
+    )
+    assert (cell(tmp_path, "baseline") / "metrics.json").exists() and (
+        tmp_path / "saved_models/phase1/baseline"
+    ).exists()
+    weights.write_bytes(whole)
+    again = command(*line)
+    assert again.returncode == 0 and again.stderr.count("done before") == 1
+    assert not (cell(tmp_path, "autoencoded") / "failure.txt").exists()
+
+
+def owners(root):
+    """The processes that have claimed a cell."""
+    claims = (root / "results" / ".claims").glob("phase1-*-seed-*")
+    return {int(found[1]) for path in claims if (found := re.search(r"^pid=(\d+)$", path.read_text(), re.M))}
+
+
+def test_four_runs_share_a_grid_and_take_over_what_a_killed_one_was_doing(data_dir, tmp_path):
+    line = (
+        *ARGUMENTS,
+        "--condition",
+        "baseline",
+        "--condition",
+        "perturbed",
+        "--seeds",
+        "4",
+        "--classifier",
+        "bird_lotfi",
+    )
+    line = [sys.executable, "-m", "cifake_keras.cli", *line, *map(str, folders(data_dir, tmp_path))]
+    runs = [subprocess.Popen(line, stderr=subprocess.DEVNULL) for _ in range(4)]
+    while not (owning := [run for run in runs if run.pid in owners(tmp_path)]):
+        assert all(run.poll() is None for run in runs)
+        time.sleep(0.01)
+    owning[0].kill()
+    assert sorted(run.wait() for run in runs) == [-signal.SIGKILL, 0, 0, 0]
+    logs = [path.read_text() for path in (tmp_path / "results").rglob("log.txt")]
+    assert len(logs) == 8 and sum(log.count(": validation ") for log in logs) in (8, 9)
+    assert sum(log.count("epoch 1 of 1") for log in logs) in (8, 9), "that of the killed one, twice perhaps"
+    assert len(list((tmp_path / "results").rglob("metrics.json"))) == 8 and not owners(tmp_path)
+
+
+SWEEP = ("run-grid", "--phase", "phase1", "--condition", "baseline", "--epochs", "1", "--jobs", "2")
+
+
+def test_a_sweep_in_two_processes_survives_a_kill_and_gives_its_network_to_seed_0(data_dir, tmp_path):
+    line = [sys.executable, "-m", "cifake_keras.cli", *SWEEP, *map(str, folders(data_dir, tmp_path))]
+    run = subprocess.Popen(line, stderr=subprocess.DEVNULL, start_new_session=True)
+    sweep = cell(tmp_path, "baseline").with_name("sweep")
+    while not (done := list(sweep.glob("group-*/metrics.json"))):
+        assert run.poll() is None, "the run ended before it could be killed"
+        time.sleep(0.01)
+    os.killpg(run.pid, signal.SIGKILL)
+    run.wait()
+    before = done[0].stat().st_mtime_ns
+    resumed = command(*SWEEP, *folders(data_dir, tmp_path))
+    assert resumed.returncode == 0, resumed.stderr
+    assert done[0].stat().st_mtime_ns == before
+    candidates = pd.read_csv(sweep / "candidates.csv")
+    metrics = json.loads((cell(tmp_path, "baseline") / "metrics.json").read_text())
+    best = candidates.iloc[candidates["validation_accuracy"].argmax()]
+    assert len(candidates) == 9 and metrics["trained_by"] == f"sweep/{best['group']}"
+    assert metrics["hyperparameters"]["learning_rate"] == best["learning_rate"]
+    assert metrics["hyperparameters"]["l2"] == best["l2"]
+    assert metrics["validation_accuracy"] == pytest.approx(best["validation_accuracy"], abs=0.051)
+
+
+SERVE = """
+import sys, tensorflow as tf
+from tensorflow import io
+assert not any(name.split(".")[0] in ("cifake_keras", "keras") for name in sys.modules if "cifake" in name)
+signatures = tf.saved_model.load(sys.argv[1]).signatures
+content = io.read_file(sys.argv[2])
+image = tf.cast(io.decode_jpeg(content, 3, dct_method="INTEGER_ACCURATE"), tf.float32)[None] / 255
+by_pixels = signatures["serving_default"](image=image)["probability_fake"]
+by_bytes = signatures["serve_bytes"](image_bytes=content[None])["probability_fake"]
+print(by_pixels.shape, float(abs(by_pixels - by_bytes)[0]), float(by_pixels[0]))
+"""
+
+
+def test_a_savedmodel_needs_tensorflow_alone(study, tmp_path):
+    jpeg = tmp_path / "image.jpg"
+    jpeg.write_bytes(picture(1, True))
+    for condition in CONDITIONS:
+        model = study / "saved_models" / "phase1" / condition
+        served = subprocess.run(
+            [sys.executable, "-c", SERVE, model, jpeg], capture_output=True, text=True, cwd=tmp_path
+        )
+        assert served.returncode == 0, served.stderr
+        shape, difference, _ = served.stdout.rsplit(maxsplit=2)
+        assert shape == "(1,)" and float(difference) < 1e-3
+        card = json.loads((model / "assets.extra" / "model_card.json").read_text())
+        assert card["threshold"] == 0.5 and card["condition"] == condition
+        for scores in (evaluations["clean"] for evaluations in card["tests"].values()):
+            assert all(low <= scores[name] <= high for name, (low, high) in scores["intervals"].items())
+            assert set(scores["intervals"]) == {"accuracy", "balanced_accuracy", "tpr", "tnr", "auc"}
+
+
+def test_a_savedmodel_gives_the_probabilities_of_the_predictions(study):
+    """Through other software than the evaluation's: Pillow reads the files, the SavedModel resizes and answers."""
+    import tensorflow as tf
+
+    contents, expected = some_predictions(study, "autoencoded")
+    served = tf.saved_model.load(study / "saved_models" / "phase1" / "autoencoded").signatures["serve_bytes"]
+    answers = served(image_bytes=tf.constant(contents))["probability_fake"].numpy()
+    assert np.abs(answers - expected).max() < 5e-3
+
+
+def some_predictions(study, condition):
+    """Files of test images, and what the cell said of them."""
+    predictions = pd.read_csv(cell(study, condition) / "predictions.csv")
+    rows = predictions.query("evaluation == 'clean' and generator == 'SDv1.5'").head(8)
+    numbers = rows["filename"].str.extract(r"(\d+)")[0].astype(int)
+    return [picture(number + 700, True, 96) for number in numbers], rows["probability_fake"].to_numpy()
+
+
+def test_a_savedmodel_is_a_detector_that_can_be_explained(study):
+    contents, expected = some_predictions(study, "perturbed_autoencoded")
+    images = [reading.decode(content) for content in contents]
+    detector = load_detector(study / "saved_models" / "phase1" / "perturbed_autoencoded")
+    assert np.abs(detector.predict(images) - expected).max() < 1e-3
+    assert all(maps.shape == (2, 32, 32) for maps in detector.explain(images[:2]).values())

@@ -1,0 +1,155 @@
+"""Fitting: the optimiser, repeatability, and where the work is done."""
+
+import gc
+import subprocess
+import sys
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pandas as pd
+import parity
+import pytest
+import tensorflow as tf
+from learning import candidate, image_set, stopping
+from tensorflow.python.framework.func_graph import FuncGraph
+from test_models import FIXTURE, paper
+
+from cifake_keras import models
+from cifake_keras.protocol import CONDITIONS, Hyperparameters
+from cifake_keras.records import cells
+from cifake_keras.runtime.interruption import Interrupted
+from cifake_keras.splits.composition import ImageSet
+from cifake_keras.training import fitting
+from cifake_keras.training.optimizer import CoupledAdam
+
+
+def test_the_optimiser_equals_pytorchs():
+    """Adam with L2 in the gradient, where gradients are large enough for the two libraries' epsilons not to matter."""
+    weights, optimizer = keras.Variable(parity.start()), CoupledAdam(parity.LEARNING_RATE, parity.L2)
+    for _ in range(parity.STEPS):
+        optimizer.apply([weights.value - 1], [weights])
+    assert np.abs(weights.numpy() - FIXTURE["optimised"]).max() < 1e-5
+
+
+def test_optimiser_matches_pytorch():
+    """On the paper's classifier, many of whose gradients are so small that the place of epsilon matters."""
+    network, optimizer = paper(), CoupledAdam(1e-3, 5e-4)
+    cross_entropy = keras.losses.BinaryCrossentropy(from_logits=True)
+    losses = []
+    for _ in range(3):
+        with tf.GradientTape() as tape:
+            loss = cross_entropy(parity.LABELS, network(parity.images()))
+        optimizer.apply(tape.gradient(loss, network.trainable_variables), network.trainable_variables)
+        losses.append(float(loss))
+    assert np.abs(np.array(losses) - FIXTURE["losses"]).max() < 1e-5
+
+
+def test_the_cosine_schedule_rises_to_the_learning_rate_and_falls_to_zero():
+    optimizer = fitting._optimizer(Hyperparameters(2e-3, 0.0, epochs=4, schedule="cosine"), steps=50)
+    rates = [float(optimizer._learning_rate(step)) for step in range(201)]
+    assert rates[0] == 0 and max(rates) == pytest.approx(2e-3) and rates[-1] == pytest.approx(0, abs=1e-8)
+    assert rates.index(max(rates)) == 30 and rates == sorted(rates[:30]) + sorted(rates[30:], reverse=True)
+
+
+def train(*candidates, precision="float32", condition="baseline", autoencoder=None, folder=None):
+    session = fitting.Session("test", precision, folder)
+    arguments = (CONDITIONS[condition], "bird_lotfi", autoencoder, candidates, 0, session)
+    return fitting.train_classifiers(image_set(160), image_set(40), *arguments)
+
+
+def test_training_learns_and_repeats_to_the_bit():
+    ((network, history),), ((again, _),) = train(candidate()), train(candidate())
+    assert history["val_accuracy"].iloc[-1] > 0.95 and list(history["epoch"]) == [1, 2, 3]
+    assert all(np.array_equal(*pair) for pair in zip(network.get_weights(), again.get_weights(), strict=True))
+
+
+@pytest.mark.parametrize("condition", ["baseline", "perturbed_autoencoded"])
+def test_side_by_side_equals_each_candidate_alone(condition):
+    candidates = candidate(), candidate(2.5e-3, 1e-2), candidate(8e-4)
+    options = {"condition": condition, "autoencoder": models.autoencoder(seed=1)}
+    together = train(*candidates, **options)
+    for alone, (network, history) in zip(candidates, together, strict=True):
+        ((expected, expected_history),) = train(alone, **options)
+        for pair in zip(network.get_weights(), expected.get_weights(), strict=True):
+            assert np.allclose(*pair, rtol=1e-5, atol=1e-6)
+        columns = ["epoch", "loss", "accuracy", "val_loss", "val_accuracy"]
+        assert np.allclose(history[columns], expected_history[columns], atol=1e-5)
+    first, second = (network.get_weights()[0] for network, _ in together[:2])
+    assert not np.allclose(first, second, atol=1e-3), "the candidates must differ for this to say anything"
+
+
+def test_a_training_that_is_over_leaves_no_graph_and_so_no_weights_in_memory():
+    train(candidate())
+    gc.collect()
+    graphs = [each for each in gc.get_objects() if isinstance(each, FuncGraph) and each.name == "one_step_on_data"]
+    assert not graphs
+
+
+def test_a_candidate_that_diverges_leaves_the_others_alone():
+    (_, lost), (_, well) = train(candidate(1e30), candidate())
+    assert fitting.diverged(lost) and not fitting.diverged(well)
+    assert well["val_accuracy"].iloc[-1] > 0.95
+
+
+def test_training_stops_when_every_loss_is_no_number():
+    ((_, history),) = train(candidate(1e30))
+    assert fitting.diverged(history) and len(history) < 3
+
+
+def fit(learner: str, images: ImageSet, folder):
+    """The weights and histories of two classifiers, or of the autoencoder, in ten steps an epoch."""
+    session, validation = fitting.Session("test", "float32", folder), image_set(40)
+    if learner == "autoencoder":
+        fitted = [fitting.train_autoencoder(images, validation, replace(candidate(), epochs=2), 0, session)]
+    else:
+        candidates = [replace(candidate(rate), schedule="cosine") for rate in (1e-3, 2e-3)]
+        arguments = (CONDITIONS["perturbed"], "bird_lotfi", None, candidates, 0, session)
+        fitted = fitting.train_classifiers(images, validation, *arguments)
+    weights = [array for network, _ in fitted for array in network.get_weights()]
+    return weights, pd.concat([history.drop(columns="seconds") for _, history in fitted])
+
+
+@pytest.mark.parametrize("learner", ["classifiers", "autoencoder"])
+def test_a_training_that_is_stopped_goes_on_as_if_it_had_not_been(learner, tmp_path):
+    weights, history = fit(learner, image_set(160), tmp_path / "undisturbed")
+    for readings in (4, 14):  # in the first epoch, and in the second
+        with pytest.raises(Interrupted) as interrupted:
+            fit(learner, stopping(image_set(160), readings), tmp_path / "stopped")
+        assert interrupted.value.status == 143 and (tmp_path / "stopped" / cells.CHECKPOINT).exists()
+    resumed, resumed_history = fit(learner, image_set(160), tmp_path / "stopped")
+    assert all(np.array_equal(*pair) for pair in zip(weights, resumed, strict=True))
+    assert resumed_history.equals(history)
+
+
+ON_A_SECOND_DEVICE = """
+import tensorflow as tf
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+from cifake_keras import models, perturbations, protocol, replicas, training
+from cifake_keras.training.optimizer import CoupledAdam
+with tf.device("CPU:1"):
+    network = models.bird_lotfi()
+    condition, adam = protocol.CONDITIONS["perturbed_autoencoded"], CoupledAdam(1e-3, 0.0)
+    path = fitting.SideBySide(condition, models.autoencoder(), [network], [adam], replicas.strategy("none"))
+batch = {"image": tf.zeros([2, 32, 32, 3], tf.uint8), "draws": perturbations.draw(2, 0)}, tf.zeros([2, 1])
+
+@tf.function
+def step(batch):
+    with tf.device("CPU:1"):
+        return path.train_step(batch)
+
+with tf.device("CPU:1"):
+    print("loss on", step(batch)["loss"].device)
+graph = step.get_concrete_function(batch).graph
+for name, kinds in {"perturbation": {"Einsum", "BatchMatMulV2"}, "autoencoder": {"Conv2D", "ResizeBilinear"}}.items():
+    print(name, *{op.device for op in graph.get_operations() if op.type in kinds})
+"""
+
+
+def test_perturbation_and_autoencoder_run_where_the_model_does():
+    done = subprocess.run([sys.executable, "-c", ON_A_SECOND_DEVICE], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    devices = dict(line.split(" ", 1) for line in done.stdout.splitlines())
+    assert set(devices) == {"loss", "perturbation", "autoencoder"}
+    assert all(device.endswith("device:CPU:1") for device in devices.values()), devices
