@@ -11,9 +11,8 @@ import pandas as pd
 import parity
 import pytest
 import tensorflow as tf
-from learning import candidate, image_set, stopping
+from learning import FIXTURE, candidate, image_set, paper, stopping
 from tensorflow.python.framework.func_graph import FuncGraph
-from test_models import FIXTURE, paper
 
 from cifake_keras import models
 from cifake_keras.protocol import CONDITIONS, Hyperparameters
