@@ -367,7 +367,8 @@ def run_grid(
     processes.import_tensorflow()
     from cifake_keras.splits import composition
     from cifake_keras.study import grid
-    from cifake_keras.training import curves, fitting, replicas
+    from cifake_keras.training import curves, replicas
+    from cifake_keras.training.precision import resolve_precision
 
     replicas.strategy(strategy)  # refuses before anything is done
     if tensorboard:
@@ -382,7 +383,7 @@ def run_grid(
         swept=swept,
         epochs=epochs,
         kernel=kernel,
-        precision=fitting.resolve_precision(precision),
+        precision=resolve_precision(precision),
         strategy=strategy,
         tensorboard=tensorboard,
         validation_files=composition.read_validation_files(validation_files),
@@ -428,7 +429,8 @@ def examine(wanted, validation_files, jobs, data_dir, results_dir):
     from cifake_keras.study import examination
 
     validation_files = composition.read_validation_files(validation_files)
-    examination.run(wanted, data_dir, results_dir, validation_files, processes.Local(jobs))
+    settings = Settings("available", data_dir, results_dir, validation_files=validation_files)
+    examination.run(wanted, settings, processes.Local(jobs))
 
 
 @main.command()

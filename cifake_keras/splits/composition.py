@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from cifake_keras import protocol
-from cifake_keras.protocol import CLASSES, FAKE, REAL, Counts, Phase
+from cifake_keras.protocol import CLASSES, FAKE, REAL, Counts, Phase, Steps
 from cifake_keras.runtime.errors import UserError
 from cifake_keras.sources import prepared
 from cifake_keras.sources.arrays import Rows
@@ -31,10 +31,14 @@ Shares = dict[tuple[str, int], Counter]
 
 @dataclass(frozen=True)
 class ImageSet:
-    """A split. examples: a row an image, with the columns of a prepared source and `source`, `row`."""
+    """A split. examples: a row an image, with the columns of a prepared source and `source`, `row`.
+
+    steps: what its images have been put through.
+    """
 
     examples: pd.DataFrame
     stores: Mapping[str, np.ndarray | Rows]
+    steps: Steps = ()
 
     def __len__(self) -> int:
         return len(self.examples)
@@ -52,7 +56,7 @@ class ImageSet:
         return int((self.labels == label).sum())
 
     def images(self, order: np.ndarray) -> np.ndarray:
-        """[len(order), 32, 32, 3]: the images at the positions of `order`; uint8, or float16 reconstructions."""
+        """[len(order), 32, 32, 3]: the images at the positions of `order`; uint8, or float16 after steps."""
         taken = np.empty((len(order), protocol.IMAGE_SIZE, protocol.IMAGE_SIZE, 3), self.dtype)
         stores, rows = (column[order] for column in self._places)
         for number, images in enumerate(self.stores.values()):
@@ -60,9 +64,9 @@ class ImageSet:
             taken[here] = images[rows[here]]
         return taken
 
-    def with_images(self, images: np.ndarray | Rows) -> "ImageSet":
-        """The same examples with other images, [len(self), 32, 32, 3]."""
-        return ImageSet(self.examples.assign(source="", row=np.arange(len(self))), {"": images})
+    def with_images(self, images: np.ndarray | Rows, steps: Steps = ()) -> "ImageSet":
+        """The same examples with other images, [len(self), 32, 32, 3], which have taken `steps`."""
+        return ImageSet(self.examples.assign(source="", row=np.arange(len(self))), {"": images}, steps)
 
     @cached_property
     def _places(self) -> tuple[np.ndarray, np.ndarray]:
