@@ -152,9 +152,10 @@ def test_tables_figures_and_page_of_an_examined_study(examined):
 
 def test_a_cell_that_fails_leaves_the_others_alone_and_is_tried_again(study, data_dir, tmp_path):
     shutil.copytree(
-        cells.autoencoder_folder(study / "results", "phase1"), cells.autoencoder_folder(tmp_path / "results", "phase1")
+        cells.step_folder(study / "results", "phase1", "autoencoder"),
+        cells.step_folder(tmp_path / "results", "phase1", "autoencoder"),
     )
-    weights = cells.autoencoder_folder(tmp_path / "results", "phase1") / "model.weights.h5"
+    weights = cells.step_folder(tmp_path / "results", "phase1", "autoencoder") / "model.weights.h5"
     whole = weights.read_bytes()
     weights.write_bytes(whole[:-1] + b"x")
     line = (*ARGUMENTS, "--condition", "autoencoded", "--condition", "baseline", *folders(data_dir, tmp_path))
