@@ -15,6 +15,9 @@ CLASSES = ("REAL", "FAKE")
 REAL, FAKE = range(2)
 KERNELS = ("bilinear", "nearest", "box", "bicubic", "lanczos")
 PRESETS = ("paper", "available", "demo")
+# Splits that are no test set.
+TRAIN, VALIDATION = "train", "validation"
+
 EVALUATIONS = MATCHED, CLEAN = ("matched", "clean")
 
 # Ranges of pixels.
