@@ -175,6 +175,8 @@ def read(origin: Path, findings: Findings) -> dict[str, np.ndarray | str]:
     start = time.perf_counter()
     for name, content in reading.read(origin, reading.names(origin)):
         try:
+            if isinstance(content, reading.UnreadableImage):
+                raise content
             found[name] = reading.decode(content)
         except reading.UnreadableImage as error:
             found[name] = str(error)

@@ -15,12 +15,14 @@ import scaled
 import stand_ins
 from PIL import Image
 
-from cifake_keras import protocol
+from cifake_keras import __version__, protocol
 from cifake_keras.cli import main
 from cifake_keras.sources import scenes
 
 ROOT = Path(__file__).parents[1]
 PAGES = ["README.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))]
+# Pages that tell to run nothing in a clone of its own.
+LINKED = [*PAGES, "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "results/README.md"]
 STUDY = "docs/study.md"  # other pages take up what its commands have made
 ARCHIVES = {
     "CIFAKE": "archive",
@@ -175,7 +177,7 @@ def test_what_a_page_tells_to_do_can_be_done(page, request, tmp_path):
         clone.copy(tmp_path / "clone").follow(page)
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", LINKED)
 def test_commands_in_running_text_exist(page):
     for command in mentioned(page):
         name, *arguments = command.split()
@@ -208,7 +210,7 @@ def test_nothing_is_left_out_without_need():
     assert ELSEWHERE.keys() <= shell
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", LINKED)
 def test_links_lead_somewhere(page):
     for target, anchor in re.findall(r"\]\(([^)#]*)#?([^)]*)\)", prose(ROOT / page)):
         if not target.startswith("http"):
@@ -221,3 +223,15 @@ def anchors(page: Path) -> set[str]:
     """As GitHub names its headings."""
     headings = re.findall(r"^#+ (.*)$", prose(page), re.MULTILINE)
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page, pattern", [("CITATION.cff", r"^version: (.+)$"), ("README.md", r"version = {(.+)}")])
+def test_the_version_is_the_package_s_own(page, pattern):
+    assert re.findall(pattern, (ROOT / page).read_text(encoding="utf-8"), re.MULTILINE) == [__version__]
+
+
+def test_every_result_is_explained():
+    listed = subprocess.run(["git", "ls-files", "results"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    entries = {Path(name).parts[1] for name in listed.splitlines()} - {"README.md"}
+    links = re.findall(r"\]\(([^)]*)\)", (ROOT / "results" / "README.md").read_text(encoding="utf-8"))
+    assert {Path(link).parts[0] for link in links} - {".."} == entries
