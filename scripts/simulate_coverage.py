@@ -1,7 +1,8 @@
 """How often 95% intervals hold a known truth, and how often the paired test rejects a true null, in simulated studies.
 
-Ours (cifake_keras.statistics) beside the percentile hierarchical bootstrap, which draws seeds, then images that the
-seeds share. A study is two conditions of the same true accuracy. Writes results/coverage.csv and results/coverage.md.
+Ours (cifake_keras.evaluation.statistics) beside the percentile hierarchical bootstrap, which draws seeds, then images
+that the seeds share. A study is two conditions of the same true accuracy. Writes results/coverage.csv and
+results/coverage.md.
 """
 
 import itertools
