@@ -27,24 +27,24 @@ L2S = (1e-5, 1e-4)
 @click.option("--results-dir", type=click.Path(path_type=Path), default="results/fast", show_default=True)
 def main(data_dir: Path, validation_files: Path | None, results_dir: Path) -> None:
     processes.import_tensorflow()
-    from cifake_keras.training import fitting
+    from cifake_keras.training import classifiers, fitting
 
     listed = composition.read_validation_files(validation_files)
     data = composition.compose(protocol.phases("paper")["phase1"], "available", data_dir, validation_files=listed)
-    found = []
+    rows = []
     for batch_size, epochs in SHAPES:
         group = [Hyperparameters(rate, l2, epochs, batch_size, "cosine") for rate, l2 in itertools.product(RATES, L2S)]
         session = fitting.Session(f"batch {batch_size}", "bfloat16")
-        arguments = (protocol.CONDITIONS["baseline"], "paper", None, group, 0, session)
+        arguments = (protocol.CONDITIONS["baseline"], "paper", {}, group, 0, session)
         for candidate, (_, history) in zip(
-            group, fitting.train_classifiers(data.train, data.validation, *arguments), strict=True
+            group, classifiers.train(data.train, data.validation, *arguments), strict=True
         ):
             seconds = history["seconds"].sum()
-            found.append(
+            rows.append(
                 asdict(candidate)
                 | {"validation_accuracy": history["val_accuracy"].iloc[-1], "seconds_of_group": seconds}
             )
-        files.write_text(results_dir / "candidates.csv", pd.DataFrame(found).to_csv(index=False, float_format="%.6g"))
+        files.write_text(results_dir / "candidates.csv", pd.DataFrame(rows).to_csv(index=False, float_format="%.6g"))
 
 
 if __name__ == "__main__":

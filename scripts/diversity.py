@@ -13,7 +13,7 @@ import pandas as pd
 
 from cifake_keras import protocol
 from cifake_keras.evaluation import scorer, statistics
-from cifake_keras.protocol import FAKE
+from cifake_keras.protocol import FAKE, MATCHED
 from cifake_keras.records import cells
 from cifake_keras.records.cells import Cell
 from cifake_keras.runtime import files, processes
@@ -64,21 +64,23 @@ def compared(phases: dict[str, PhaseRun], condition: str, tests: dict[str, compo
         of_phases = [statistics.estimate(values, images.labels) for values in correct]
         change = statistics.difference(correct[1], correct[0], images.labels)
         row = {"condition": condition, "test_set": test, "seeds": len(common)}
-        for name, found in (*zip(PHASES, of_phases, strict=True), ("difference", change)):
-            row |= {name: 100 * found.value, f"{name}_half_width": 100 * found.half_width}
+        for name, estimate in (*zip(PHASES, of_phases, strict=True), ("difference", change)):
+            row |= {name: 100 * estimate.value, f"{name}_half_width": 100 * estimate.half_width}
         yield row | {"p": change.p_value, "n_real": images.count(0), "n_fake": images.count(1)}
 
 
 def finished(phase: PhaseRun, condition: str) -> list[int]:
-    folder = phase.settings.results_dir / "runs" / phase.phase.name / condition / "paper"
-    return [int(path.parent.name.removeprefix("seed-")) for path in folder.glob(f"seed-*/{cells.METRICS}")]
+    """The seeds."""
+    folders = cells.finished(phase.settings.results_dir, phase.phase.name, condition, "paper")
+    return [int(folder.name.removeprefix("seed-")) for folder in folders]
 
 
 def right(phase: PhaseRun, cell: Cell, images: composition.ImageSet) -> np.ndarray:
     """bool [images]."""
-    condition = protocol.CONDITIONS[cell.condition]
+    condition = phase.condition(cell)
     classifier = read_classifier(cell.folder(phase.settings.results_dir), cell.classifier)
-    logits = scorer.Scorer(condition, classifier, phase.autoencoder_of(condition))(images, condition)
+    score = scorer.Scorer(classifier, phase.networks(condition.steps), condition.range)
+    logits = score(images, condition.path(MATCHED))
     say(f"{cell}: scored")
     return (logits >= 0) == (images.labels == FAKE)
 

@@ -45,15 +45,15 @@ def write_source(data_dir: Path, count: int) -> None:
 def trained(data_dir: Path, count: int) -> dict[str, float]:
     """images_per_second of an epoch and peak_memory_bytes of this process."""
     processes.import_tensorflow()
-    from cifake_keras.training import fitting
+    from cifake_keras.training import classifiers, fitting
 
     draws = (protocol.Draw("CIFAKE", count * 11 // 24),)
     phase = dataclasses.replace(protocol.PAPER_PHASES[0], train=protocol.Counts(draws, draws), tests=())
     data = composition.compose(phase, "available", data_dir)
-    settings = (dataclasses.replace(protocol.FIXED["baseline"], epochs=1),)
+    settings = (dataclasses.replace(protocol.fixed("paper", "baseline"), epochs=1),)
     session = fitting.Session(f"{len(data.train):,} images", "bfloat16")
-    arguments = (protocol.CONDITIONS["baseline"], "paper", None, settings, 0, session)
-    _, history = fitting.train_classifiers(data.train, data.validation, *arguments)[0]
+    arguments = (protocol.CONDITIONS["baseline"], "paper", {}, settings, 0, session)
+    _, history = classifiers.train(data.train, data.validation, *arguments)[0]
     speed = len(data.train) / history["seconds"].iloc[0]
     return {"images_per_second": speed, "peak_memory_bytes": peak_memory()}
 
@@ -62,17 +62,17 @@ def trained(data_dir: Path, count: int) -> dict[str, float]:
 @click.option("--results-dir", type=click.Path(path_type=Path), default="results", show_default=True)
 def main(results_dir: Path) -> None:
     """Train an epoch on each size, each in a process of its own, and write results/growth.json."""
-    found = {}
+    growth = {}
     for count in SIZES:
         with tempfile.TemporaryDirectory() as folder:
             write_source(Path(folder), count)
             with ProcessPoolExecutor(1, get_context("spawn")) as process:
-                found[f"{count:,} images"] = process.submit(trained, Path(folder), count).result()
-        say(f"{count:,} images: {found[f'{count:,} images']}")
-    small, large = found.values()
-    found["ratio of images_per_second"] = large["images_per_second"] / small["images_per_second"]
-    found["more peak_memory_bytes"] = large["peak_memory_bytes"] - small["peak_memory_bytes"]
-    files.write_json(results_dir / "growth.json", found)
+                growth[f"{count:,} images"] = process.submit(trained, Path(folder), count).result()
+        say(f"{count:,} images: {growth[f'{count:,} images']}")
+    small, large = growth.values()
+    growth["ratio of images_per_second"] = large["images_per_second"] / small["images_per_second"]
+    growth["more peak_memory_bytes"] = large["peak_memory_bytes"] - small["peak_memory_bytes"]
+    files.write_json(results_dir / "growth.json", growth)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ step of the classifier (bfloat16, batch 128), of the same with perturbation and 
 
 import tempfile
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import click
@@ -13,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from cifake_keras import protocol
-from cifake_keras.conditions import perturbation
+from cifake_keras.protocol import AUTOENCODER
 from cifake_keras.runtime import files, processes
 
 STEPS, BATCH, ROWS = 5, 128, 10
@@ -25,19 +26,25 @@ def steps() -> dict:
     import tensorflow as tf
 
     from cifake_keras import models
-    from cifake_keras.training import fitting, optimizer
+    from cifake_keras.conditions import path
+    from cifake_keras.splits.draws import draw
+    from cifake_keras.training import classifiers, optimizer, reconstruction
 
     pixels = np.random.default_rng(0).integers(0, 256, (BATCH, 32, 32, 3), np.uint8)
-    batch = {"image": tf.constant(pixels), "draws": tf.constant(perturbation.draw(BATCH, 0))}
+    draws = {name: tf.constant(numbers) for name, numbers in draw((protocol.PERTURBATION,), BATCH, 0, 0).items()}
+    batch = {"image": tf.constant(pixels), "draws": draws}
     labels = tf.constant(np.arange(BATCH, dtype=np.float32)[:, None] % 2)
-    alone, found = tf.distribute.get_strategy(), {}
+    alone, functions = tf.distribute.get_strategy(), {}
     for name in ("baseline", "perturbed_autoencoded"):
-        adam, coder = optimizer.CoupledAdam(1e-3, 1e-4), models.autoencoder(0, POLICY)
-        model = fitting.SideBySide(protocol.CONDITIONS[name], coder, [models.paper(0, POLICY)], [adam], alone)
-        found[name] = tf.function(lambda model=model: model.train_step((batch, labels)))
-    coder = fitting.Reconstruction(models.autoencoder(0, POLICY), optimizer.CoupledAdam(1e-3, 1e-4), alone)
-    found["autoencoder"] = tf.function(lambda: coder.train_step((batch, labels)))
-    return found
+        condition, adam = protocol.CONDITIONS[name], optimizer.CoupledAdam(1e-3, 1e-4)
+        networks = {step.name: path.build(step, POLICY) for step in condition.steps if step.network}
+        see = partial(path.batch_walk, steps=condition.steps, networks=networks, end=condition.range)
+        model = classifiers.SideBySide(see, [models.build("paper", 0, POLICY)], [adam], alone)
+        functions[name] = tf.function(lambda model=model: model.train_step((batch, labels)))
+    adam = optimizer.CoupledAdam(1e-3, 1e-4)
+    coder = reconstruction.Reconstruction(AUTOENCODER, path.build(AUTOENCODER, POLICY), {}, adam, alone)
+    functions["autoencoder"] = tf.function(lambda: coder.train_step((batch, labels)))
+    return functions
 
 
 def operations(step) -> Counter:

@@ -9,7 +9,7 @@ from cifake_keras.sources import archives, prepared
 
 @pytest.fixture
 def folder(tmp_path):
-    """Two archives, one of them behind a symbolic link; another link leads round in a circle."""
+    """Two archives, one of them behind a symbolic link; two further links lead round in circles."""
     folder, elsewhere = tmp_path / "archives", tmp_path / "elsewhere"
     (folder / "zips").mkdir(parents=True)
     elsewhere.mkdir()
@@ -17,7 +17,8 @@ def folder(tmp_path):
     write_zip(elsewhere / "sd-v2-1.zip", generator_members())
     write_zip(folder / "other.zip", {})
     (folder / "link").symlink_to(elsewhere)
-    (elsewhere / "circle").symlink_to(folder)
+    for name in ("circle", "another"):
+        (elsewhere / name).symlink_to(folder)
     return folder
 
 
