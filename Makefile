@@ -33,7 +33,7 @@ demo: $(INSTALLED)
 
 # The study on real images, as far as their archives are at hand; goes on where it was stopped.
 paper: $(INSTALLED)
-	bash scripts/prepare_archives.sh $(BIN)/cifake-keras $(ARCHIVES) $(PAPER)/data
+	$(BIN)/cifake-keras data prepare all --from $(ARCHIVES) --data-dir $(PAPER)/data
 	$(BIN)/cifake-keras run-grid --preset available --jobs $(JOBS) --data-dir $(PAPER)/data \
 		--results-dir $(PAPER)/results --saved-models-dir $(PAPER)/saved_models $(GRID_OPTIONS)
 	$(BIN)/cifake-keras figures --results-dir $(PAPER)/results
@@ -44,7 +44,7 @@ paper: $(INSTALLED)
 paper-available: EXAMINED = --seeds 5 --jobs $(JOBS) --data-dir $(PAPER)/data --results-dir $(PAPER)/results
 paper-available: AUTHORS = $(if $(LISTS),--validation-files $(LISTS))
 paper-available: $(INSTALLED)
-	bash scripts/prepare_archives.sh $(BIN)/cifake-keras $(ARCHIVES) $(PAPER)/data
+	$(BIN)/cifake-keras data prepare all --from $(ARCHIVES) --data-dir $(PAPER)/data
 	$(BIN)/cifake-keras run-grid $(EXAMINED) $(AUTHORS) --phase phase1 --saved-models-dir $(PAPER)/saved_models
 	$(BIN)/cifake-keras run-grid $(EXAMINED) $(AUTHORS) --phase phase2 --no-sweep --saved-models-dir $(PAPER)/saved_models
 	$(BIN)/cifake-keras examine $(EXAMINED) $(AUTHORS)

@@ -11,7 +11,6 @@ from pathlib import Path
 import click
 import numpy as np
 import pytest
-import scaled
 import stand_ins
 from PIL import Image
 
@@ -24,14 +23,6 @@ PAGES = ["README.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").gl
 # Pages that tell to run nothing in a clone of its own.
 LINKED = [*PAGES, "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "results/README.md"]
 STUDY = "docs/study.md"  # other pages take up what its commands have made
-ARCHIVES = {
-    "CIFAKE": "archive",
-    "ImageNet": "tiny-imagenet-200",
-    "SDv1.5": "sd-v1-5",
-    "IFv1": "if-v1",
-    "SDv2.1": "sd-v2-1",
-    "CogView2": "cogview2",
-}
 
 # What is not run here, and why; make's targets are run dry.
 ELSEWHERE = {
@@ -153,11 +144,9 @@ def _provide(folder: Path) -> None:
             Image.fromarray(image).resize((48, 48)).save(folder / place / f"{number}.png")
     Image.open(folder / "pictures" / "0.png").save(folder / "photograph.jpg")
     np.save(folder / "images.npy", np.zeros((2, 32, 32, 3), np.float32))
-    phases = [scaled.scaled(phase, 0.002) for phase in protocol.PAPER_PHASES]
-    made = {**stand_ins.write(phases[1], folder / "made"), **stand_ins.write(phases[0], folder / "made")}
-    (folder / "archives").mkdir()
-    for source, name in ARCHIVES.items():
-        made[source].rename(folder / "archives" / f"{name}.zip")
+    phases = protocol.phases("paper", 0.002)
+    for name in ("phase2", "phase1"):  # the second writes anew what both need
+        stand_ins.write(phases[name], folder / "archives")
     (folder / "FOLDER_OF_THE_AUTHORS_LISTS").mkdir()
     for label in protocol.CLASSES:
         (folder / "FOLDER_OF_THE_AUTHORS_LISTS" / f"val_{label.lower()}_filenames.csv").write_text("00100.jpg\n")
