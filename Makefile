@@ -12,7 +12,7 @@ JOBS ?= $(shell nproc)
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: install demo paper paper-available tables figures report test bench lint clean
+.PHONY: install demo paper paper-available tables figures report test test-fast bench lint clean
 
 install: $(INSTALLED)
 
@@ -56,8 +56,13 @@ tables figures: $(INSTALLED)
 report: tables figures
 	$(BIN)/cifake-keras $@ --results-dir $(RESULTS)
 
+# A file of tests stays in one process, as its tests share what they need.
 test: $(INSTALLED)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
+
+# What does not train and starts no program: for the edit-test loop, of every wing.
+test-fast: $(INSTALLED)
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile -m 'not slow'
 
 # Ours beside the machine's bound and PyTorch; half an hour on two cores, most of it PyTorch's.
 bench: $(INSTALLED)
