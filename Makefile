@@ -1,6 +1,7 @@
 # Every target makes the virtual environment when there is none.
 # PYTHON makes it. RESULTS is what tables and figures are made of. ARCHIVES and PAPER are where `make paper` finds
-# the archives and puts what it makes of them; GRID_OPTIONS are further options of its run-grid. JOBS share the work.
+# the archives and puts what it makes of them; GRID_OPTIONS are further options of its run-grid, and of the demo's.
+# JOBS share the work.
 PYTHON ?= python3
 RESULTS ?= results
 ARCHIVES ?= archives
@@ -25,7 +26,7 @@ $(INSTALLED): setup.cfg pyproject.toml constraints.txt
 demo: $(INSTALLED)
 	$(BIN)/cifake-keras data prepare procedural --data-dir demo/data
 	$(BIN)/cifake-keras run-grid --preset demo --no-sweep --jobs $(JOBS) --data-dir demo/data \
-		--results-dir demo/results --saved-models-dir demo/saved_models
+		--results-dir demo/results --saved-models-dir demo/saved_models $(GRID_OPTIONS)
 	$(BIN)/cifake-keras figures --results-dir demo/results
 	$(BIN)/cifake-keras tables --results-dir demo/results
 
