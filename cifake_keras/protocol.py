@@ -9,6 +9,7 @@ in conditions/, those of classifiers of files in models/.
 import itertools
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 IMAGE_SIZE = 32
 CLASSES = ("REAL", "FAKE")
@@ -146,13 +147,20 @@ class Step:
 
     name: str
     title: str
-    settings: object = None
+    settings: Any = None
     range: Range = UNIT
     draws: int = 0
     stream: int = 0
     network: bool = False
     training: Training | None = None
     training_only: bool = False
+
+    @property
+    def fitting(self) -> Training:
+        """Its training. Raises ValueError where the study does not fit it."""
+        if self.training is None:
+            raise ValueError(f"step {self.name} has no network that the study fits")
+        return self.training
 
     def described(self) -> dict[str, object]:
         """All that shapes its result, for the record."""
@@ -407,8 +415,8 @@ CLASSIFIERS = {
 _EACH_OPERATION = replace(PERTURBATION, settings=Perturbation(together=False))
 
 
-def _autoencoder(**training: object) -> Step:
-    return replace(AUTOENCODER, training=replace(AUTOENCODER.training, **training))
+def _autoencoder(**training: Any) -> Step:
+    return replace(AUTOENCODER, training=replace(AUTOENCODER.fitting, **training))
 
 
 # What cells went through whose records do not say it, in the values of their time, which stay as they were.

@@ -1,6 +1,6 @@
 """Cells of the grid and their folders: what is to be done, what is done. Imports no TensorFlow."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -140,20 +140,21 @@ def check_weights(folder: Path) -> None:
         raise UserError(f"{folder / WEIGHTS} is not what was trained; delete {folder / METRICS} to train it anew.")
 
 
-def _flat(value, prefix: str = "") -> dict[str, object]:
+def _flat(value: object, prefix: str = "") -> dict[str, object]:
     """Nested settings as {"hyperparameters.epochs": 5, ...}."""
-    if isinstance(value, dict):
-        items = value.items()
-    elif isinstance(value, list):
-        items = (
-            (item["name"] if isinstance(item, dict) and "name" in item else i, item) for i, item in enumerate(value)
-        )
-    else:
+    if not isinstance(value, dict | list):
         return {prefix: value}
+    items = value.items() if isinstance(value, dict) else _named(value)
     return {key: leaf for name, item in items for key, leaf in _flat(item, f"{prefix}.{name}".lstrip(".")).items()}
+
+
+def _named(values: list) -> Iterator[tuple[object, object]]:
+    """The values with their names, or else their places."""
+    for place, value in enumerate(values):
+        yield (value["name"] if isinstance(value, dict) and "name" in value else place), value
 
 
 def trained_on(data: list[dict]) -> dict[str, int]:
     """The training images by source. data: a configuration's, or a model card's."""
-    counts = {source["name"]: sum(source["splits"].get("train", {}).values()) for source in data}
+    counts = {source["name"]: sum(source["splits"].get(protocol.TRAIN, {}).values()) for source in data}
     return {name: count for name, count in counts.items() if count}

@@ -43,7 +43,7 @@ class Curves(keras.callbacks.Callback):
         for done in state.history:
             self._add(done)
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         self._add(self.state.history[-1])
 
     def _add(self, epoch: dict[str, list]) -> None:
