@@ -11,7 +11,7 @@ from cifake_keras.runtime.errors import UserError
 CONFIG, HISTORY, PREDICTIONS, METRICS = "config.json", "history.csv", "predictions.csv", "metrics.json"
 WEIGHTS = "model.weights.h5"
 EXAMINATION = "examination"  # a folder in a cell's
-CHECKPOINT = "checkpoint.npz"
+CHECKPOINT, CURVES = "checkpoint.npz", "tensorboard"
 DONE, UNFINISHED, ABSENT = "done", "unfinished", "to do"
 
 

@@ -12,8 +12,6 @@ import tensorflow as tf
 from cifake_keras.runtime.errors import UserError
 from cifake_keras.training.checkpoints import State
 
-FOLDER = "tensorboard"
-
 
 def require() -> None:
     """Raises UserError where TensorBoard is missing, which TensorFlow does not bring."""

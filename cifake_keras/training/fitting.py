@@ -16,7 +16,6 @@ from cifake_keras.records import cells
 from cifake_keras.runtime import interruption, progress
 from cifake_keras.splits import batches
 from cifake_keras.splits.composition import ImageSet
-from cifake_keras.training import curves
 from cifake_keras.training.checkpoints import Checkpoint, State
 from cifake_keras.training.curves import Curves
 
@@ -72,7 +71,7 @@ def fit(
             _Reporter(session.title, count, hyperparameters.epochs, state, show)
         ]
         if session.tensorboard and session.folder:
-            callbacks.append(Curves(session.folder / curves.FOLDER, learner.described, len(images), state))
+            callbacks.append(Curves(session.folder / cells.CURVES, learner.described, len(images), state))
         while state.epoch < hyperparameters.epochs and _finite(state.history):
             learner.model.fit(
                 batches.training_batches(
