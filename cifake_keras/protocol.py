@@ -7,6 +7,7 @@ in conditions/, those of classifiers of files in models/.
 """
 
 import itertools
+import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -162,13 +163,15 @@ class Step:
             raise ValueError(f"step {self.name} has no network that the study fits")
         return self.training
 
-    def described(self) -> dict[str, object]:
-        """All that shapes its result, for the record."""
-        described: dict[str, object] = {"name": self.name} | (asdict(self.settings) if self.settings else {})
+    def described(self) -> dict[str, Any]:
+        """All that shapes its result, as JSON records it."""
+        described: dict[str, Any] = {"name": self.name} | (asdict(self.settings) if self.settings else {})
         if self.training:
             steps = [step.described() for step in self.training.steps]
             described["training"] = asdict(self.training) | {"steps": steps}
-        return described | ({"training_only": True} if self.training_only else {})
+        if self.training_only:
+            described["training_only"] = True
+        return json.loads(json.dumps(described))
 
 
 # A path of an image.

@@ -111,11 +111,11 @@ def is_done(folder: Path, config: dict) -> bool:
 def read_config(folder: Path) -> dict:
     """The settings that a folder's work was done with; those that earlier versions did not record are filled in."""
     recorded = files.read_json(folder / CONFIG)
-    if "scale" in recorded:
+    if "autoencoder" not in recorded:
         return recorded
     others = {key: value for key, value in recorded.items() if key != "autoencoder"}
     others |= {"scale": 1.0, "reading": next(iter(protocol.READINGS))}
-    training = recorded.get("autoencoder")
+    training = recorded["autoencoder"]
     if "condition" not in recorded:
         return others | {"step": _unrecorded(folder.name, training)}
     steps = [_unrecorded(step, training) for step in protocol.UNRECORDED_PATHS[recorded["condition"]]]
