@@ -61,7 +61,7 @@ def work(tasks: Sequence[Task]) -> None:
             waiting = False
             continue
         if not waiting:
-            progress.say(f"waiting for what another process is doing: {', '.join(task.title for task in left)}")
+            progress.say(f"waiting for another process to finish: {', '.join(task.title for task in left)}")
         waiting = True
         time.sleep(_WAIT)
 
