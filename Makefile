@@ -1,6 +1,7 @@
 # Every target makes the virtual environment when there is none.
 # PYTHON makes it. RESULTS is what tables and figures are made of. ARCHIVES and PAPER are where `make paper` finds
-# the archives and puts what it makes of them; GRID_OPTIONS are further options of its run-grid. JOBS share the work.
+# the archives and puts what it makes of them; GRID_OPTIONS are further options of its run-grid, and of the demo's.
+# JOBS share the work.
 # CONSTRAINTS pins versions; /dev/null takes the newest.
 PYTHON ?= python3
 RESULTS ?= results
@@ -15,7 +16,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 LINTERS := .venv/.linters
 
-.PHONY: install demo paper paper-available tables figures report test bench lint clean
+.PHONY: install demo paper paper-available tables figures report test test-fast bench lint clean
 
 install: $(INSTALLED)
 
@@ -28,13 +29,13 @@ $(INSTALLED): setup.cfg pyproject.toml constraints.txt
 demo: $(INSTALLED)
 	$(BIN)/cifake-keras data prepare procedural --data-dir demo/data
 	$(BIN)/cifake-keras run-grid --preset demo --no-sweep --jobs $(JOBS) --data-dir demo/data \
-		--results-dir demo/results --saved-models-dir demo/saved_models
+		--results-dir demo/results --saved-models-dir demo/saved_models $(GRID_OPTIONS)
 	$(BIN)/cifake-keras figures --results-dir demo/results
 	$(BIN)/cifake-keras tables --results-dir demo/results
 
 # The study on real images, as far as their archives are at hand; goes on where it was stopped.
 paper: $(INSTALLED)
-	bash scripts/prepare_archives.sh $(BIN)/cifake-keras $(ARCHIVES) $(PAPER)/data
+	$(BIN)/cifake-keras data prepare all --from $(ARCHIVES) --data-dir $(PAPER)/data
 	$(BIN)/cifake-keras run-grid --preset available --jobs $(JOBS) --data-dir $(PAPER)/data \
 		--results-dir $(PAPER)/results --saved-models-dir $(PAPER)/saved_models $(GRID_OPTIONS)
 	$(BIN)/cifake-keras figures --results-dir $(PAPER)/results
@@ -45,7 +46,7 @@ paper: $(INSTALLED)
 paper-available: EXAMINED = --seeds 5 --jobs $(JOBS) --data-dir $(PAPER)/data --results-dir $(PAPER)/results
 paper-available: AUTHORS = $(if $(LISTS),--validation-files $(LISTS))
 paper-available: $(INSTALLED)
-	bash scripts/prepare_archives.sh $(BIN)/cifake-keras $(ARCHIVES) $(PAPER)/data
+	$(BIN)/cifake-keras data prepare all --from $(ARCHIVES) --data-dir $(PAPER)/data
 	$(BIN)/cifake-keras run-grid $(EXAMINED) $(AUTHORS) --phase phase1 --saved-models-dir $(PAPER)/saved_models
 	$(BIN)/cifake-keras run-grid $(EXAMINED) $(AUTHORS) --phase phase2 --no-sweep --saved-models-dir $(PAPER)/saved_models
 	$(BIN)/cifake-keras examine $(EXAMINED) $(AUTHORS)
@@ -59,8 +60,13 @@ tables figures: $(INSTALLED)
 report: tables figures
 	$(BIN)/cifake-keras $@ --results-dir $(RESULTS)
 
+# A file of tests stays in one process, as its tests share what they need.
 test: $(INSTALLED)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
+
+# What does not train and starts no program: for the edit-test loop, of every wing.
+test-fast: $(INSTALLED)
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile -m 'not slow'
 
 # Ours beside the machine's bound and PyTorch; half an hour on two cores, most of it PyTorch's.
 bench: $(INSTALLED)

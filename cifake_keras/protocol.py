@@ -1,19 +1,29 @@
-"""The study as data: phases, conditions, hyper-parameters and the accuracies that the paper reports.
+"""The study as data: phases, conditions, classifiers, hyper-parameters and the accuracies that the paper reports.
 
 Paper: Gokhale, Gurajala, Vogler, "ISITCAP?: Identification of Synthetic Images Through Convolutional
 Autoencoder Preprocessing". Classifier and first data set: Bird & Lotfi, "CIFAKE" (arXiv 2303.14126).
-No count, learning rate or published number stands anywhere else in the package.
+No count, learning rate or published number stands anywhere else in the package. The names of steps are names of files
+in conditions/, those of classifiers of files in models/.
 """
 
 import itertools
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
 
 IMAGE_SIZE = 32
 CLASSES = ("REAL", "FAKE")
 REAL, FAKE = range(2)
 KERNELS = ("bilinear", "nearest", "box", "bicubic", "lanczos")
 PRESETS = ("paper", "available", "demo")
-EVALUATIONS = ("matched", "clean")
+# Splits that are no test set.
+TRAIN, VALIDATION = "train", "validation"
+
+EVALUATIONS = MATCHED, CLEAN = ("matched", "clean")
+
+# Ranges of pixels.
+Range = tuple[float, float]
+UNIT: Range = (0.0, 1.0)
+SIGNED: Range = (-1.0, 1.0)
 
 # A probability_fake at or above this is called FAKE.
 THRESHOLD = 0.5
@@ -31,6 +41,7 @@ class Source:
 
     name: how phases and tables call it. dataset: its TFDS name and config below the data folder.
     command: what prepares it. origin: where its files come from, under which licence, and whom to cite.
+    archive: the name of the file that `data prepare all` looks for; none where the images are made.
     """
 
     name: str
@@ -39,6 +50,7 @@ class Source:
     origin: str = ""
     licence: str = ""
     citation: str = ""
+    archive: str = ""
 
 
 @dataclass(frozen=True)
@@ -55,6 +67,11 @@ class Counts:
 
     real: tuple[Draw, ...]
     fake: tuple[Draw, ...]
+
+    def scaled(self, scale: float) -> "Counts":
+        """That share of the images, each number rounded."""
+        parts = (tuple(Draw(draw.source, round(draw.images * scale)) for draw in of) for of in (self.real, self.fake))
+        return Counts(*parts)
 
     def of(self, label: int) -> tuple[Draw, ...]:
         return self.fake if label == FAKE else self.real
@@ -83,20 +100,15 @@ class Phase:
     train: Counts
     tests: tuple[TestSet, ...]
 
+    def scaled(self, scale: float) -> "Phase":
+        """The phase with that share of its images."""
+        tests = tuple(replace(test, counts=test.counts.scaled(scale)) for test in self.tests)
+        return replace(self, train=self.train.scaled(scale), tests=tests)
+
     def draws(self) -> tuple[Draw, ...]:
         """Of all splits and both classes."""
         counts = (self.train, *(test.counts for test in self.tests))
         return tuple(draw for split in counts for draw in (*split.real, *split.fake))
-
-
-@dataclass(frozen=True)
-class Condition:
-    """A path that an image takes to the classifier."""
-
-    name: str
-    title: str
-    perturbed: bool
-    autoencoded: bool
 
 
 @dataclass(frozen=True)
@@ -114,8 +126,101 @@ class Hyperparameters:
 
 
 @dataclass(frozen=True)
+class Training:
+    """How the study fits the network of a step, once a phase, on training images that have taken `steps`."""
+
+    hyperparameters: Hyperparameters
+    steps: tuple["Step", ...] = ()
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Step:
+    """Something that an image is put through on its way to the classifier; the file conditions/<name>.py does it.
+
+    settings: a dataclass of what shapes its result. range: of the pixels that it takes and gives. draws: how many
+    numbers of chance an image needs, 0 where nothing is left to chance. stream: steps of other streams have other
+    chance. network: whether it has one, whose results are worth keeping; training: how the study fits that, None where
+    its weights come from elsewhere. training_only: test images do not take it.
+    """
+
+    name: str
+    title: str
+    settings: object = None
+    range: Range = UNIT
+    draws: int = 0
+    stream: int = 0
+    network: bool = False
+    training: Training | None = None
+    training_only: bool = False
+
+    def described(self) -> dict[str, object]:
+        """All that shapes its result, for the record."""
+        described: dict[str, object] = {"name": self.name} | (asdict(self.settings) if self.settings else {})
+        if self.training:
+            steps = [step.described() for step in self.training.steps]
+            described["training"] = asdict(self.training) | {"steps": steps}
+        return described | ({"training_only": True} if self.training_only else {})
+
+
+# A path of an image.
+Steps = tuple[Step, ...]
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A way of an image to the classifier.
+
+    candidates: the hyper-parameters among which a sweep chooses, unless the classifier has its own.
+    """
+
+    name: str
+    title: str
+    steps: Steps
+    candidates: tuple[Hyperparameters, ...]
+
+    def path(self, evaluation: str) -> Steps:
+        """The steps of test images: as in training (matched), or those alone that leave nothing to chance (clean)."""
+        steps = tuple(step for step in self.steps if not step.training_only)
+        return clean(steps) if evaluation == CLEAN else steps
+
+    @property
+    def range(self) -> Range:
+        """Of what the classifier sees."""
+        return output_range(self.steps)
+
+
+def clean(steps: Steps) -> Steps:
+    """The steps that leave nothing to chance."""
+    return tuple(step for step in steps if not step.draws)
+
+
+def output_range(steps: Steps) -> Range:
+    return steps[-1].range if steps else UNIT
+
+
+def kept(steps: Steps) -> Steps:
+    """The first steps, whose results are computed once and kept: up to the last network before anything is chance."""
+    certain = tuple(itertools.takewhile(lambda step: not step.draws, steps))
+    networks = [place for place, step in enumerate(certain) if step.network]
+    return certain[: networks[-1] + 1] if networks else ()
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """The network that models/<name>.py builds. candidates: in place of the condition's, where it has its own."""
+
+    name: str
+    title: str
+    candidates: tuple[Hyperparameters, ...] = ()
+
+
+@dataclass(frozen=True)
 class Perturbation:
-    """What the authors ran; one decision for crop, blur and brightness together."""
+    """The settings of step `perturbation`; the values are those that the authors ran.
+
+    together: one decision for crop, blur and brightness; else each is decided for itself.
+    """
 
     probability: float = 0.8
     crop_area: float = 0.9
@@ -123,12 +228,34 @@ class Perturbation:
     blur_taps: int = 5
     blur_sigma: float = 1.0
     brightness: float = 0.5  # factor uniform in [0.5, 1.5]
+    together: bool = True
 
 
-def _generator(name: str, dataset: str) -> Source:
+@dataclass(frozen=True)
+class Autoencoder:
+    """The settings of step `autoencoder`. latent: the activation of its latent layer, which the text leaves open."""
+
+    latent: str | None = "relu"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How the text of the paper is read where it is ambiguous. steps: they take the place of those of the same name."""
+
+    name: str
+    title: str
+    steps: Steps = ()
+
+    def read(self, condition: Condition) -> Condition:
+        """The condition under this reading."""
+        replacements = {step.name: step for step in self.steps}
+        return replace(condition, steps=tuple(replacements.get(step.name, step) for step in condition.steps))
+
+
+def _generator(name: str, dataset: str, archive: str) -> Source:
     command = f"cifake-keras data prepare image_folder --generator {name}"
     citation = "Lu et al., Seeing is not always believing, NeurIPS Datasets and Benchmarks 2023, arXiv 2304.13023"
-    return Source(name, dataset, command, "Hugging Face: InfImagine/FakeImageDataset", "Apache-2.0", citation)
+    return Source(name, dataset, command, "Hugging Face: InfImagine/FakeImageDataset", "Apache-2.0", citation, archive)
 
 
 def _procedural(name: str) -> Source:
@@ -145,6 +272,7 @@ SOURCES = {
             "GitHub: jordan-bird/CIFAKE-Real-and-AI-Generated-Synthetic-Images",
             "MIT",
             "Bird and Lotfi, CIFAKE, IEEE Access 12 (2024) 15642-15650, and Krizhevsky (2009) for CIFAR-10",
+            "archive.zip",
         ),
         Source(
             "ImageNet",
@@ -153,11 +281,12 @@ SOURCES = {
             "http://cs231n.stanford.edu/tiny-imagenet-200.zip",
             "ImageNet's terms of access, for research that is not commercial",
             "Le and Yang, Tiny ImageNet Visual Recognition Challenge (2015)",
+            "tiny-imagenet-200.zip",
         ),
-        _generator("SDv1.5", "image_folder/sdv15"),
-        _generator("IFv1", "image_folder/ifv1"),
-        _generator("SDv2.1", "image_folder/sdv21"),
-        _generator("CogView2", "image_folder/cogview2"),
+        _generator("SDv1.5", "image_folder/sdv15", "sd-v1-5.zip"),
+        _generator("IFv1", "image_folder/ifv1", "if-v1.zip"),
+        _generator("SDv2.1", "image_folder/sdv21", "sd-v2-1.zip"),
+        _generator("CogView2", "image_folder/cogview2", "cogview2.zip"),
         _procedural("camera"),
         _procedural("telephone"),
         _procedural("nearest"),
@@ -236,17 +365,92 @@ DEMO_PHASES = (
     ),
 )
 
+PERTURBATION = Step("perturbation", "perturbation", Perturbation(), draws=5)
+AUTOENCODER = Step(
+    "autoencoder",
+    "autoencoder",
+    Autoencoder(),
+    SIGNED,
+    network=True,
+    training=Training(Hyperparameters(learning_rate=1e-3, l2=1e-4, epochs=5), steps=(PERTURBATION,)),
+)
+
+
+def _candidates(learning_rates: Iterable[float], l2s: Iterable[float], epochs: int) -> tuple[Hyperparameters, ...]:
+    return tuple(Hyperparameters(lr, l2, epochs) for lr, l2 in itertools.product(learning_rates, l2s))
+
+
+# The authors' sweeps: the candidate with the best validation accuracy is taken.
+_PLAIN = _candidates((2.5e-3, 1e-3, 8e-4), (1e-2, 5e-4, 1e-4), epochs=5)
+_AUTOENCODED = _candidates((1e-5, 1e-4, 1e-3, 1e-2), (1e-5, 1e-4, 1e-3, 1e-2), epochs=3)
+
 CONDITIONS = {
     condition.name: condition
     for condition in (
-        Condition("baseline", "Baseline", perturbed=False, autoencoded=False),
-        Condition("perturbed", "Perturbations", perturbed=True, autoencoded=False),
-        Condition("autoencoded", "AEC", perturbed=False, autoencoded=True),
-        Condition("perturbed_autoencoded", "Aug. + AEC", perturbed=True, autoencoded=True),
+        Condition("baseline", "Baseline", (), _PLAIN),
+        Condition("perturbed", "Perturbations", (PERTURBATION,), _PLAIN),
+        Condition("autoencoded", "AEC", (AUTOENCODER,), _AUTOENCODED),
+        Condition("perturbed_autoencoded", "Aug. + AEC", (PERTURBATION, AUTOENCODER), _AUTOENCODED),
     )
 }
 
-CLASSIFIERS = {"paper": "the paper's CNN", "bird_lotfi": "Bird & Lotfi's CNN"}
+STEPS = {step.name: step for condition in CONDITIONS.values() for step in condition.steps}
+
+CLASSIFIERS = {
+    classifier.name: classifier
+    for classifier in (
+        Classifier("paper", "the paper's CNN"),
+        Classifier("bird_lotfi", "Bird & Lotfi's CNN"),
+    )
+}
+
+_EACH_OPERATION = replace(PERTURBATION, settings=Perturbation(together=False))
+
+
+def _autoencoder(**training: object) -> Step:
+    return replace(AUTOENCODER, training=replace(AUTOENCODER.training, **training))
+
+
+# What cells went through whose records do not say it, in the values of their time, which stay as they were.
+_UNRECORDED_PERTURBATION = {
+    "name": "perturbation",
+    "probability": 0.8,
+    "crop_area": 0.9,
+    "crop_ratio": 4 / 3,
+    "blur_taps": 5,
+    "blur_sigma": 1.0,
+    "brightness": 0.5,
+    "together": True,
+}
+UNRECORDED_STEPS: dict[str, dict] = {
+    "perturbation": _UNRECORDED_PERTURBATION,
+    "autoencoder": {
+        "name": "autoencoder",
+        "latent": "relu",
+        "training": {"steps": [_UNRECORDED_PERTURBATION], "seed": 0},
+    },
+}
+UNRECORDED_PATHS = {
+    "baseline": (),
+    "perturbed": ("perturbation",),
+    "autoencoded": ("autoencoder",),
+    "perturbed_autoencoded": ("perturbation", "autoencoder"),
+}
+
+# The first is the chosen one; what the others give is told in docs/protocol.md.
+READINGS = {
+    reading.name: reading
+    for reading in (
+        Reading("chosen", "chosen"),
+        Reading(
+            "each_operation",
+            "each operation decides for itself",
+            (_EACH_OPERATION, _autoencoder(steps=(_EACH_OPERATION,))),
+        ),
+        Reading("linear_latent", "no ReLU in the latent", (replace(AUTOENCODER, settings=Autoencoder(latent=None)),)),
+        Reading("autoencoder_seed_1", "autoencoder seed 1", (_autoencoder(seed=1),)),
+    )
+}
 
 # What test images are put through to see how a detector bears it; ours, not the paper's. JPEG: quality, at 75 with the
 # tables and the subsampling of CIFAKE's own files. Blur: sigma in pixels. Noise: standard deviation in levels of 255.
@@ -261,37 +465,12 @@ ALTERATIONS = {
 # So many in-sample test images have their saliency measured, the first of them also under random weights.
 SALIENCY_IMAGES, SANITY_IMAGES = 500, 100
 
-PERTURBATION = Perturbation()
-
-AUTOENCODER = Hyperparameters(learning_rate=1e-3, l2=1e-4, epochs=5)
-
-
-def _candidates(learning_rates, l2s, epochs) -> tuple[Hyperparameters, ...]:
-    return tuple(Hyperparameters(lr, l2, epochs) for lr, l2 in itertools.product(learning_rates, l2s))
-
-
-# The authors' sweeps: the candidate with the best validation accuracy is taken.
-_PLAIN = _candidates((2.5e-3, 1e-3, 8e-4), (1e-2, 5e-4, 1e-4), epochs=5)
-_AUTOENCODED = _candidates((1e-5, 1e-4, 1e-3, 1e-2), (1e-5, 1e-4, 1e-3, 1e-2), epochs=3)
-SWEEPS = {
-    "baseline": _PLAIN,
-    "perturbed": _PLAIN,
-    "autoencoded": _AUTOENCODED,
-    "perturbed_autoencoded": _AUTOENCODED,
-}
-
-# What --no-sweep trains with: the candidate that all four sweeps have in common.
-FIXED = {
-    name: Hyperparameters(learning_rate=1e-3, l2=1e-4, epochs=candidates[0].epochs)
-    for name, candidates in SWEEPS.items()
-}
+# What --no-sweep trains with, for as many epochs as the sweep: the candidate that all four sweeps have in common.
+_FIXED = Hyperparameters(learning_rate=1e-3, l2=1e-4, epochs=5)
 
 # The recipe `fast`, beside the authors': the network, its inputs and Adam stay, the rest was chosen on validation
 # accuracy by scripts/choose_fast.py (results/fast/candidates.csv).
-FAST = {
-    name: Hyperparameters(learning_rate=2e-3, l2=1e-4, epochs=3, batch_size=256, schedule="cosine")
-    for name in CONDITIONS
-}
+FAST = Hyperparameters(learning_rate=2e-3, l2=1e-4, epochs=3, batch_size=256, schedule="cosine")
 
 RECIPES = ("paper", "fast")
 
@@ -312,9 +491,20 @@ PAPER_ACCURACY = {
 }
 
 
-def phases(preset: str) -> dict[str, Phase]:
-    """The phases of a preset by name."""
-    return {phase.name: phase for phase in (DEMO_PHASES if preset == "demo" else PAPER_PHASES)}
+def phases(preset: str, scale: float = 1.0) -> dict[str, Phase]:
+    """The phases of a preset by name. scale: the share of their images that is wanted, for trials."""
+    wanted = DEMO_PHASES if preset == "demo" else PAPER_PHASES
+    return {phase.name: phase if scale == 1 else phase.scaled(scale) for phase in wanted}
+
+
+def candidates(classifier: str, condition: str) -> tuple[Hyperparameters, ...]:
+    """The hyper-parameters among which a sweep chooses."""
+    return CLASSIFIERS[classifier].candidates or CONDITIONS[condition].candidates
+
+
+def fixed(classifier: str, condition: str) -> Hyperparameters:
+    """The hyper-parameters that are taken where there is no sweep."""
+    return replace(_FIXED, epochs=candidates(classifier, condition)[0].epochs)
 
 
 def uses(source: str) -> list[str]:
@@ -327,12 +517,24 @@ def uses(source: str) -> list[str]:
     return lines
 
 
-def path(condition: Condition, evaluation: str) -> Condition:
-    """What test images go through: the condition's own path, or for `clean` all of it but the perturbation."""
-    if evaluation == "matched" or not condition.perturbed:
-        return condition
-    steps = replace(condition, perturbed=False)
-    return next(path for path in CONDITIONS.values() if replace(steps, name=path.name, title=path.title) == path)
+def paths(conditions: Iterable[Condition]) -> dict[str, Steps]:
+    """Every path that test images can take, once: matched by the name of the first condition that has it, clean after
+    them where no condition has it."""
+    names: dict[Steps, str] = {}
+    listed = list(conditions)
+    for evaluation, suffix in ((MATCHED, ""), (CLEAN, f"_{CLEAN}")):
+        for condition in listed:
+            names.setdefault(condition.path(evaluation), condition.name + suffix)
+    return {name: path for path, name in names.items()}
+
+
+PATHS = paths(CONDITIONS.values())
+
+
+def path_name(condition: str, evaluation: str) -> str:
+    """The key in PATHS of what test images take to a condition."""
+    wanted = CONDITIONS[condition].path(evaluation)
+    return next(name for name, path in PATHS.items() if path == wanted)
 
 
 def wanted(source: str) -> int:

@@ -145,8 +145,10 @@ def reduced_grid(folder: Path) -> dict[str, float]:
     sets = {"train": data.train, "validation": data.validation, **data.tests}
     study = {
         "sets": {name: (images.images(np.arange(len(images))), images.labels) for name, images in sets.items()},
-        "autoencoder": protocol.AUTOENCODER,
-        "sweeps": [(condition, protocol.SWEEPS[name]) for name, condition in protocol.CONDITIONS.items()],
+        "autoencoder": protocol.AUTOENCODER.training.hyperparameters,
+        "sweeps": [
+            (condition, protocol.candidates("paper", condition.name)) for condition in protocol.CONDITIONS.values()
+        ],
     }
     authors = Process(bench_pytorch, CORES).call(bench_pytorch.grid_seconds, study)
     say(f"reduced grid, PyTorch: {authors:.0f} s")

@@ -138,11 +138,12 @@ def _epochs(learn, count: int, epochs: int) -> list[float]:
 
 def path(side: Side, condition, coder, images):
     """What a classifier of `condition` sees of images in [0, 1]."""
-    if condition.perturbed:
-        images = side.perturb(images)
-    if condition.autoencoded:
-        with torch.no_grad(), side.computing():
-            images = coder(2 * images - 1)
+    for step in condition.steps:
+        if step.name == "perturbation":
+            images = side.perturb(images)
+        else:
+            with torch.no_grad(), side.computing():
+                images = coder(2 * images - 1)
     return images
 
 

@@ -1,5 +1,6 @@
 """Our side of scripts/bench.py: what the package does, measured from prepared uint8 images on disk."""
 
+import dataclasses
 import time
 from pathlib import Path
 
@@ -32,9 +33,10 @@ def matrix_product(dtype: str, side: int = 2048, repeats: int = 12) -> float:
 
 def operations() -> dict[str, int]:
     """Floating-point operations of an image, layer by layer: forward, and in a training step."""
-    from cifake_keras import models
+    from cifake_keras import models, protocol
+    from cifake_keras.conditions import path
 
-    classifier, coder = (_operations(build()) for build in (models.paper, models.autoencoder))
+    classifier, coder = map(_operations, (models.build("paper"), path.build(protocol.AUTOENCODER)))
     return {"classifier": classifier[1], "autoencoder": coder[1], "autoencoder forward": coder[0]}
 
 
@@ -58,41 +60,51 @@ def _images(path: Path, count: int):
     return ImageSet(pd.DataFrame({"source": "bench", "row": rows, "label": rows % 2}), {"bench": Rows(path)})
 
 
+def _networks(steps) -> dict:
+    from cifake_keras.conditions import path
+
+    return {step.name: path.build(step) for step in steps if step.network}
+
+
 def training_speed(path: Path, count: int, condition: str, candidates: int, folder: Path) -> float:
     """Images a second, times candidates trained side by side, end to end; the first epoch warms up."""
-    from cifake_keras import models, protocol
-    from cifake_keras.conditions import reconstructions
-    from cifake_keras.training import fitting
+    from cifake_keras import protocol
+    from cifake_keras.conditions.path import in_precision
+    from cifake_keras.conditions.reconstructions import reconstructed
+    from cifake_keras.training import classifiers
+    from cifake_keras.training.fitting import Session
 
-    images, validation = _images(path, count), _images(path, 500)
-    coder = models.autoencoder()
-    if condition == "autoencoded":
-        images, validation = (reconstructions.reconstructed(of, coder, POLICY, folder) for of in (images, validation))
+    sets, steps = (_images(path, count), _images(path, 500)), protocol.CONDITIONS[condition].steps
+    networks = _networks(steps)
+    if kept := protocol.kept(steps):
+        kept_networks = in_precision(kept, networks, POLICY)
+        sets = tuple(reconstructed(images, kept, kept_networks, POLICY, folder) for images in sets)
     chosen = [protocol.Hyperparameters(1e-3, 1e-4, epochs=3)] * candidates
-    session = fitting.Session(f"bench {condition}", PRECISION)
-    arguments = (protocol.CONDITIONS[condition], "paper", coder, chosen, 0, session)
-    _, history = fitting.train_classifiers(images, validation, *arguments)[0]
+    session = Session(f"bench {condition}", PRECISION)
+    trained = classifiers.train(*sets, protocol.CONDITIONS[condition], "paper", networks, chosen, 0, session)
+    _, history = trained[0]
     return count * candidates / history["seconds"].iloc[1:].mean()
 
 
 def autoencoder_speed(path: Path, count: int) -> float:
-    from cifake_keras import protocol
-    from cifake_keras.training import fitting
+    from cifake_keras.protocol import AUTOENCODER, Hyperparameters
+    from cifake_keras.training import reconstruction
+    from cifake_keras.training.fitting import Session
 
-    settings = protocol.Hyperparameters(1e-3, 1e-4, epochs=3)
-    session = fitting.Session("bench autoencoder", PRECISION)
-    _, history = fitting.train_autoencoder(_images(path, count), _images(path, 500), settings, 0, session)
+    training = dataclasses.replace(AUTOENCODER.training, hyperparameters=Hyperparameters(1e-3, 1e-4, epochs=3))
+    step, session = dataclasses.replace(AUTOENCODER, training=training), Session("bench autoencoder", PRECISION)
+    _, history = reconstruction.train(step, {}, _images(path, count), _images(path, 500), session)
     return count / history["seconds"].iloc[1:].mean()
 
 
-def prediction_speed(folder: Path, count: int, condition: str) -> float:
+def prediction_speed(path: Path, count: int, condition: str) -> float:
     """Images a second through scorer.Scorer, in float32 as every test set is scored."""
     from cifake_keras import models, protocol
-    from cifake_keras.evaluation import scorer
+    from cifake_keras.evaluation.scorer import Scorer
 
-    path = protocol.CONDITIONS[condition]
-    score = scorer.Scorer(path, models.paper(), models.autoencoder())
-    score(_images(folder, 500), path)
+    of, steps = protocol.CONDITIONS[condition], protocol.CONDITIONS[condition].steps
+    score = Scorer(models.build("paper"), _networks(steps), of.range)
+    score(_images(path, 500), steps)
     started = time.monotonic()
-    score(_images(folder, count), path)
+    score(_images(path, count), steps)
     return count / (time.monotonic() - started)

@@ -27,18 +27,17 @@ L2S = (1e-5, 1e-4)
 @click.option("--results-dir", type=click.Path(path_type=Path), default="results/fast", show_default=True)
 def main(data_dir: Path, validation_files: Path | None, results_dir: Path) -> None:
     processes.import_tensorflow()
-    from cifake_keras.training import fitting
+    from cifake_keras.training import classifiers
+    from cifake_keras.training.fitting import Session
 
     listed = composition.read_validation_files(validation_files)
     data = composition.compose(protocol.phases("paper")["phase1"], "available", data_dir, validation_files=listed)
     found = []
     for batch_size, epochs in SHAPES:
         group = [Hyperparameters(rate, l2, epochs, batch_size, "cosine") for rate, l2 in itertools.product(RATES, L2S)]
-        session = fitting.Session(f"batch {batch_size}", "bfloat16")
-        arguments = (protocol.CONDITIONS["baseline"], "paper", None, group, 0, session)
-        for candidate, (_, history) in zip(
-            group, fitting.train_classifiers(data.train, data.validation, *arguments), strict=True
-        ):
+        condition, session = protocol.CONDITIONS["baseline"], Session(f"batch {batch_size}", "bfloat16")
+        trained = classifiers.train(data.train, data.validation, condition, "paper", {}, group, 0, session)
+        for candidate, (_, history) in zip(group, trained, strict=True):
             seconds = history["seconds"].sum()
             found.append(
                 asdict(candidate)

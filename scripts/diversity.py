@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 
 from cifake_keras import protocol
-from cifake_keras.evaluation import scorer, statistics
-from cifake_keras.protocol import FAKE
+from cifake_keras.evaluation import statistics
+from cifake_keras.evaluation.scorer import Scorer
+from cifake_keras.protocol import FAKE, MATCHED
 from cifake_keras.records import cells
 from cifake_keras.records.cells import Cell
 from cifake_keras.runtime import files, processes
@@ -78,7 +79,8 @@ def right(phase: PhaseRun, cell: Cell, images: composition.ImageSet) -> np.ndarr
     """bool [images]."""
     condition = protocol.CONDITIONS[cell.condition]
     classifier = read_classifier(cell.folder(phase.settings.results_dir), cell.classifier)
-    logits = scorer.Scorer(condition, classifier, phase.autoencoder_of(condition))(images, condition)
+    score = Scorer(classifier, phase.networks(condition.steps), condition.range)
+    logits = score(images, condition.path(MATCHED))
     say(f"{cell}: scored")
     return (logits >= 0) == (images.labels == FAKE)
 

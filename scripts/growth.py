@@ -45,15 +45,16 @@ def write_source(data_dir: Path, count: int) -> None:
 def trained(data_dir: Path, count: int) -> dict[str, float]:
     """images_per_second of an epoch and peak_memory_bytes of this process."""
     processes.import_tensorflow()
-    from cifake_keras.training import fitting
+    from cifake_keras.training import classifiers
+    from cifake_keras.training.fitting import Session
 
     draws = (protocol.Draw("CIFAKE", count * 11 // 24),)
     phase = dataclasses.replace(protocol.PAPER_PHASES[0], train=protocol.Counts(draws, draws), tests=())
     data = composition.compose(phase, "available", data_dir)
-    settings = (dataclasses.replace(protocol.FIXED["baseline"], epochs=1),)
-    session = fitting.Session(f"{len(data.train):,} images", "bfloat16")
-    arguments = (protocol.CONDITIONS["baseline"], "paper", None, settings, 0, session)
-    _, history = fitting.train_classifiers(data.train, data.validation, *arguments)[0]
+    candidate = dataclasses.replace(protocol.fixed("paper", "baseline"), epochs=1)
+    condition, session = protocol.CONDITIONS["baseline"], Session(f"{len(data.train):,} images", "bfloat16")
+    trained = classifiers.train(data.train, data.validation, condition, "paper", {}, [candidate], 0, session)
+    _, history = trained[0]
     speed = len(data.train) / history["seconds"].iloc[0]
     return {"images_per_second": speed, "peak_memory_bytes": peak_memory()}
 

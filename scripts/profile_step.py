@@ -6,6 +6,7 @@ step of the classifier (bfloat16, batch 128), of the same with perturbation and 
 
 import tempfile
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import click
@@ -13,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from cifake_keras import protocol
-from cifake_keras.conditions import perturbation
+from cifake_keras.protocol import AUTOENCODER, PERTURBATION
 from cifake_keras.runtime import files, processes
 
 STEPS, BATCH, ROWS = 5, 128, 10
@@ -25,19 +26,33 @@ def steps() -> dict:
     import tensorflow as tf
 
     from cifake_keras import models
-    from cifake_keras.training import fitting, optimizer
+    from cifake_keras.conditions import path
+    from cifake_keras.training.classifiers import SideBySide
+    from cifake_keras.training.optimizer import CoupledAdam
+    from cifake_keras.training.reconstruction import Reconstruction
+
+    alone, coder = tf.distribute.get_strategy(), path.build(AUTOENCODER, POLICY)
+    trainers = {}
+    for name in ("baseline", "perturbed_autoencoded"):
+        condition = protocol.CONDITIONS[name]
+        see = partial(path.batch_walk, steps=condition.steps, networks={"autoencoder": coder}, end=condition.range)
+        adam, classifier = CoupledAdam(1e-3, 1e-4), models.build("paper", precision=POLICY)
+        trainers[name] = SideBySide(see, [classifier], [adam], alone)
+    trainers["autoencoder"] = Reconstruction(AUTOENCODER, coder, {}, CoupledAdam(1e-3, 1e-4), alone)
+    data = _data()
+    return {name: tf.function(partial(trainer.train_step, data)) for name, trainer in trainers.items()}
+
+
+def _data() -> tuple:
+    """A batch, as a pipeline gives it, and its labels."""
+    import tensorflow as tf
+
+    from cifake_keras.splits.draws import draw
 
     pixels = np.random.default_rng(0).integers(0, 256, (BATCH, 32, 32, 3), np.uint8)
-    batch = {"image": tf.constant(pixels), "draws": tf.constant(perturbation.draw(BATCH, 0))}
-    labels = tf.constant(np.arange(BATCH, dtype=np.float32)[:, None] % 2)
-    alone, found = tf.distribute.get_strategy(), {}
-    for name in ("baseline", "perturbed_autoencoded"):
-        adam, coder = optimizer.CoupledAdam(1e-3, 1e-4), models.autoencoder(0, POLICY)
-        model = fitting.SideBySide(protocol.CONDITIONS[name], coder, [models.paper(0, POLICY)], [adam], alone)
-        found[name] = tf.function(lambda model=model: model.train_step((batch, labels)))
-    coder = fitting.Reconstruction(models.autoencoder(0, POLICY), optimizer.CoupledAdam(1e-3, 1e-4), alone)
-    found["autoencoder"] = tf.function(lambda: coder.train_step((batch, labels)))
-    return found
+    draws = {name: tf.constant(of) for name, of in draw((PERTURBATION,), BATCH, 0, 0).items()}
+    labels = np.arange(BATCH, dtype=np.float32)[:, None] % 2
+    return {"image": tf.constant(pixels), "draws": draws}, tf.constant(labels)
 
 
 def operations(step) -> Counter:

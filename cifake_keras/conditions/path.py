@@ -1,13 +1,42 @@
-"""The four paths of an image to the classifier, as part of the model's step.
+"""The one place that composes the steps of an image, as part of the model's step.
 
 tf.data's own map functions stay on the host; a layer runs where the model runs.
 """
 
+import importlib
+from collections.abc import Mapping
+from types import ModuleType
+
 import keras
 import tensorflow as tf
 
-from cifake_keras.conditions.perturbation import perturb
-from cifake_keras.protocol import Condition
+from cifake_keras.models import with_weights
+from cifake_keras.protocol import CLEAN, SIGNED, UNIT, Condition, Range, Step, Steps, output_range
+
+# The networks of steps, by the step's name.
+Networks = Mapping[str, keras.Model]
+
+_NO_DRAWS: Mapping[str, tf.Tensor] = {}
+
+
+def build(step: Step, precision: str = "float32", seed: int | None = None) -> keras.Sequential:
+    """The network of a step, with fresh weights where the study trains it. seed: that of its training unless given."""
+    return _module(step).network(step.settings, _seed(step) if seed is None else seed, precision)
+
+
+def in_precision(steps: Steps, networks: Networks, precision: str) -> Networks:
+    """Copies of the networks of `steps` that compute in another precision; their weights stay float32."""
+    return {
+        step.name: with_weights(build(step, precision), networks[step.name]) for step in steps if step.name in networks
+    }
+
+
+def _seed(step: Step) -> int:
+    return step.training.seed if step.training else 0
+
+
+def _module(step: Step) -> ModuleType:
+    return importlib.import_module(f"cifake_keras.conditions.{step.name}")
 
 
 def to_unit(images: tf.Tensor) -> tf.Tensor:
@@ -15,35 +44,44 @@ def to_unit(images: tf.Tensor) -> tf.Tensor:
     return tf.cast(images, tf.float32) / 255
 
 
-def classifier_input(
-    images: tf.Tensor, condition: Condition, autoencoder: keras.Model | None, path: Condition | None = None
+def to_range(images: tf.Tensor, old: Range, new: Range) -> tf.Tensor:
+    """Images in the range `old`, [0, 1] or [-1, 1], brought to `new`."""
+    if old == new:
+        return images
+    return {(UNIT, SIGNED): lambda: 2 * images - 1, (SIGNED, UNIT): lambda: (images + 1) / 2}[old, new]()
+
+
+def walk(
+    images: tf.Tensor,
+    steps: Steps,
+    networks: Networks,
+    end: Range,
+    start: Range = UNIT,
+    draws: Mapping[str, tf.Tensor] = _NO_DRAWS,
 ) -> tf.Tensor:
-    """A path's deterministic part: float32 [batch, 32, 32, 3] in [0, 1] to what the condition's classifier sees.
+    """Images through `steps`, from the range `start` to the range `end`: float32 [batch, 32, 32, 3], as it comes.
 
-    That is [0, 1] without, [-1, 1] with the autoencoder, whose output goes to the classifier as it is. path: the
-    condition's own unless another is given, whose images are brought to the range that the classifier knows.
+    networks: those that the steps have. draws: the chance of the steps that need some, by their names.
     """
-    path = path or condition
-    if path.autoencoded:
-        reconstructions = autoencoder(2 * images - 1)
-        return reconstructions if condition.autoencoded else (reconstructions + 1) / 2
-    return 2 * images - 1 if condition.autoencoded else images
+    for step in steps:
+        images = to_range(images, start, step.range)
+        images = _module(step).apply(images, draws.get(step.name), networks.get(step.name), step.settings)
+        start = step.range
+    return to_range(images, start, end)
 
 
-def detector(condition: Condition, classifier: keras.Model, autoencoder: keras.Model | None) -> keras.Model:
-    """The path's deterministic part and the classifier as one model: images in [0, 1] to logits [batch, 1]."""
+def batch_walk(batch: dict, steps: Steps, networks: Networks, end: Range, taken: Steps = ()) -> tf.Tensor:
+    """A pipeline's {"image", "draws"} through those of `steps` that its images have not taken yet; as `walk` gives it.
+
+    taken: the first of `steps`. Images that have taken none are uint8, others float32 in the range of the last.
+    """
+    if steps[: len(taken)] != taken:
+        raise ValueError(f"images that have taken {taken} cannot begin {steps}")
+    images = batch["image"] if taken else to_unit(batch["image"])
+    return walk(images, steps[len(taken) :], networks, end, output_range(taken), batch["draws"])
+
+
+def detector(condition: Condition, classifier: keras.Model, networks: Networks) -> keras.Model:
+    """The steps without chance that test images take, and the classifier: images in [0, 1] to logits [batch, 1]."""
     image = keras.Input(classifier.input_shape[1:], name="image")
-    return keras.Model(image, classifier(classifier_input(image, condition, autoencoder)))
-
-
-def classifier_inputs(batch: dict[str, tf.Tensor], condition: Condition, autoencoder: keras.Model | None) -> tf.Tensor:
-    """The whole path, perturbation included: a pipeline's {"image", "draws"} to what the classifier sees.
-
-    Images that were reconstructed beforehand (float32) have taken it already.
-    """
-    if batch["image"].dtype == tf.float32:
-        return batch["image"]
-    images = to_unit(batch["image"])
-    if condition.perturbed:
-        images = perturb(images, batch["draws"])
-    return classifier_input(images, condition, autoencoder)
+    return keras.Model(image, classifier(walk(image, condition.path(CLEAN), networks, condition.range)))

@@ -2,39 +2,78 @@
 
 Cropping, resizing and blurring are linear and separable, so each image's whole chain is one matrix for its
 rows and one for its columns. All chance comes in as numbers (`draws`), so that the same draws give the same
-images on any device, in any batch.
+images on any device, in any batch. Of an image they are: whether at all, aspect ratio, top, left, brightness.
 """
 
+import functools
 import math
+from collections.abc import Iterator
 
 import numpy as np
 import tensorflow as tf
 
-from cifake_keras.protocol import IMAGE_SIZE, PERTURBATION
+from cifake_keras.protocol import IMAGE_SIZE, Perturbation
 
-# Of an image: whether at all, aspect ratio, top, left, brightness.
-DRAWS = 5
-
-_CROP_SIDE = IMAGE_SIZE * math.sqrt(PERTURBATION.crop_area)
-
-# torchvision draws the ratio anew (ten times at most) until the crop fits into the image; drawing
-# from the ratios that fit gives the same crops, but for the 0.2% where none of the ten does.
-_LOG_RATIO = min(math.log(PERTURBATION.crop_ratio), 2 * math.log((IMAGE_SIZE + 0.5) / _CROP_SIDE) - 1e-6)
+_IDENTITY = np.eye(IMAGE_SIZE, dtype=np.float32)
 
 
-def draw(count: int, *key: int) -> np.ndarray:
-    """float32 [count, DRAWS], uniform in [0, 1), determined by the integers of `key`."""
-    return np.random.default_rng(key).random((count, DRAWS), np.float32)
+def apply(images: tf.Tensor, draws: tf.Tensor, network: None, settings: Perturbation) -> tf.Tensor:
+    """Perturbs, with the probability of the settings, each image on its own. The order is crop, blur, brightness."""
+    top, left, height, width = crop_boxes(draws, settings)
+    crop, blur, brighten = decisions(draws, settings)
+    side = _together if settings.together else _each
+    factor = tf.where(brighten[:, None], 1 + settings.brightness * (2 * draws[:, 4:] - 1), 1.0)
+    rows = side(top, height, crop, blur, settings)
+    columns = side(left, width, crop, blur, settings)
+    perturbed = tf.einsum("byi,bijc->byjc", rows, images)
+    perturbed = tf.einsum("bxj,byjc->byxc", columns * factor[:, :, None], perturbed)
+    return tf.clip_by_value(perturbed, 0.0, 1.0)
 
 
-def crop_boxes(draws: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
+def decisions(draws: tf.Tensor, settings: Perturbation) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Whether to crop, to blur and to change brightness: bool [batch] each; one decision, or three independent ones.
+
+    All are made of one number: what a decision leaves of it is uniform again. So the crop, and how far each operation
+    goes, do not depend on `together`.
+    """
+    if settings.together:
+        chosen = draws[:, 0] < settings.probability
+        return chosen, chosen, chosen
+    crop, blur, brighten = _decided(draws[:, 0], settings.probability)
+    return crop, blur, brighten
+
+
+def _decided(left: tf.Tensor, probability: float) -> Iterator[tf.Tensor]:
+    for _ in range(3):
+        chosen = left < probability
+        yield chosen
+        left = tf.where(chosen, left / probability, (left - probability) / (1 - probability))
+
+
+def crop_boxes(draws: tf.Tensor, settings: Perturbation) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
     """Top, left, height and width in whole pixels, float32 [batch] each."""
-    stretch = tf.exp(_LOG_RATIO * (draws[:, 1] - 0.5))  # the square root of the aspect ratio
-    width = tf.round(_CROP_SIDE * stretch)
-    height = tf.round(_CROP_SIDE / stretch)
+    side = IMAGE_SIZE * math.sqrt(settings.crop_area)
+    # torchvision draws the ratio anew (ten times at most) until the crop fits into the image; drawing
+    # from the ratios that fit gives the same crops, but for the 0.2% where none of the ten does.
+    log_ratio = min(math.log(settings.crop_ratio), 2 * math.log((IMAGE_SIZE + 0.5) / side) - 1e-6)
+    stretch = tf.exp(log_ratio * (draws[:, 1] - 0.5))  # the square root of the aspect ratio
+    width = tf.round(side * stretch)
+    height = tf.round(side / stretch)
     top = tf.floor(draws[:, 2] * (IMAGE_SIZE - height + 1))
     left = tf.floor(draws[:, 3] * (IMAGE_SIZE - width + 1))
     return top, left, height, width
+
+
+def _together(start: tf.Tensor, length: tf.Tensor, crop: tf.Tensor, blur: tf.Tensor, settings: Perturbation):
+    """The matrix of one side, [batch, out, in], of images that are cropped and blurred, or neither."""
+    # An image that stays as it is goes through identities, which are exact: cheaper than choosing among images.
+    return tf.where(crop[:, None, None], _blur_matrix(settings) @ _resampling(start, length), _IDENTITY)
+
+
+def _each(start: tf.Tensor, length: tf.Tensor, crop: tf.Tensor, blur: tf.Tensor, settings: Perturbation):
+    """The matrix of one side, [batch, out, in], of images that are cropped, blurred, both or neither."""
+    start, length = tf.where(crop, start, 0.0), tf.where(crop, length, float(IMAGE_SIZE))
+    return tf.where(blur[:, None, None], _blur_matrix(settings), _IDENTITY) @ _resampling(start, length)
 
 
 def _resampling(start: tf.Tensor, length: tf.Tensor) -> tf.Tensor:
@@ -46,31 +85,11 @@ def _resampling(start: tf.Tensor, length: tf.Tensor) -> tf.Tensor:
     return tf.nn.relu(1 - tf.abs(centres[:, :, None] - pixels))
 
 
-def _blur_matrix() -> np.ndarray:
+@functools.cache
+def _blur_matrix(settings: Perturbation) -> np.ndarray:
     """[out, in]: a Gaussian along one side, mirrored at the border without repeating the edge pixel."""
-    reach = PERTURBATION.blur_taps // 2
-    taps = np.exp(-0.5 * (np.arange(-reach, reach + 1) / PERTURBATION.blur_sigma) ** 2)
+    reach = settings.blur_taps // 2
+    taps = np.exp(-0.5 * (np.arange(-reach, reach + 1) / settings.blur_sigma) ** 2)
     mirrored = np.pad(np.eye(IMAGE_SIZE), ((reach, reach), (0, 0)), mode="reflect")
-    shifted = (weight * mirrored[i : i + IMAGE_SIZE] for i, weight in enumerate(taps / taps.sum()))
-    return sum(shifted).astype(np.float32)
-
-
-_BLUR = _blur_matrix()
-_IDENTITY = np.eye(IMAGE_SIZE, dtype=np.float32)
-
-
-def perturb(images: tf.Tensor, draws: tf.Tensor) -> tf.Tensor:
-    """Perturbs, with the probability of the protocol, each image on its own.
-
-    images: float32 [batch, 32, 32, 3] in [0, 1]. draws: float32 [batch, DRAWS] uniform in [0, 1).
-    Returns the same shape and range. The order is crop, blur, brightness.
-    """
-    top, left, height, width = crop_boxes(draws)
-    chosen = draws[:, :1, None] < PERTURBATION.probability
-    # An image that stays as it is goes through identities, which are exact: cheaper than choosing among images.
-    rows = tf.where(chosen, _BLUR @ _resampling(top, height), _IDENTITY)
-    columns = tf.where(chosen, _BLUR @ _resampling(left, width), _IDENTITY)
-    factor = tf.where(chosen[:, 0], 1 + PERTURBATION.brightness * (2 * draws[:, 4:] - 1), 1.0)
-    perturbed = tf.einsum("byi,bijc->byjc", rows, images)
-    perturbed = tf.einsum("bxj,byjc->byxc", columns * factor[:, :, None], perturbed)
-    return tf.clip_by_value(perturbed, 0.0, 1.0)
+    shifted = [weight * mirrored[i : i + IMAGE_SIZE] for i, weight in enumerate(taps / taps.sum())]
+    return np.sum(shifted, axis=0).astype(np.float32)

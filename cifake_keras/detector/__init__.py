@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from cifake_keras.detector import litert, model_card
-from cifake_keras.protocol import IMAGE_SIZE, KERNELS, THRESHOLD
+from cifake_keras.protocol import CLEAN, IMAGE_SIZE, KERNELS, THRESHOLD
 from cifake_keras.runtime.errors import UserError
 from cifake_keras.sources import reading
 
@@ -60,12 +60,13 @@ class Detector:
         """
         if not {"condition", "classifier"} <= self.card.keys() or not (self._folder / "saved_model.pb").exists():
             raise UserError("Only a SavedModel of this package can be explained: name its folder with --model.")
-        from cifake_keras.conditions.path import classifier_input
+        from cifake_keras.conditions.path import walk
         from cifake_keras.detector import saved_model
         from cifake_keras.evaluation import saliency
 
-        condition, classifier, autoencoder = saved_model.read(self._folder, self.card)
-        inputs = np.asarray(classifier_input(self.pixels(images) / np.float32(255), condition, autoencoder))
+        condition, classifier, networks = saved_model.read(self._folder, self.card)
+        unit = self.pixels(images) / np.float32(255)
+        inputs = np.asarray(walk(unit, condition.path(CLEAN), networks, condition.range))
         return {name: method(classifier, inputs) for name, method in saliency.METHODS.items()}
 
     def pixels(self, images: Any) -> np.ndarray:

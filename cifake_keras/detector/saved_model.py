@@ -10,7 +10,7 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 from tensorflow.types.experimental import ConcreteFunction
 
 from cifake_keras import models
-from cifake_keras.conditions.path import detector
+from cifake_keras.conditions.path import Networks, build, detector
 from cifake_keras.detector import model_card
 from cifake_keras.protocol import CONDITIONS, IMAGE_SIZE, Condition
 from cifake_keras.runtime.errors import UserError
@@ -31,7 +31,7 @@ def write(
     folder: Path,
     condition: Condition,
     classifier: keras.Model,
-    autoencoder: keras.Model | None,
+    networks: Networks,
     kernel: str,
     card: dict,
 ) -> None:
@@ -40,7 +40,7 @@ def write(
     Signatures: `serving_default` takes `image`, float32 [batch, 32, 32, 3] in [0, 1]; `serve_bytes` takes
     `image_bytes`, encoded images of any size. Both return {"probability_fake": float32 [batch]}.
     """
-    model = detector(condition, classifier, autoencoder)
+    model = detector(condition, classifier, networks)
     shape = [None, IMAGE_SIZE, IMAGE_SIZE, 3]
 
     @_endpoint(tf.TensorSpec(shape, tf.float32, name="image"))
@@ -69,18 +69,18 @@ def load(folder: Path) -> Callable[[np.ndarray], np.ndarray]:
     return lambda images: loaded.signatures[SIGNATURE](image=tf.constant(images))["probability_fake"].numpy()
 
 
-def read(folder: Path, card: dict) -> tuple[Condition, keras.Model, keras.Model | None]:
-    """The condition, the classifier and the autoencoder of which a SavedModel was made. card: its model card.
+def read(folder: Path, card: dict) -> tuple[Condition, keras.Model, Networks]:
+    """What a SavedModel was made of: condition, classifier, networks of the steps. card: its model card.
 
     Raises UserError where its weights are not those of such networks.
     """
-    condition, classifier = CONDITIONS[card["condition"]], models.CLASSIFIERS[card["classifier"]]()
-    autoencoder = models.autoencoder() if condition.autoencoded else None
+    condition, classifier = CONDITIONS[card["condition"]], models.build(card["classifier"])
+    networks = {step.name: build(step) for step in condition.steps if step.network}
     try:
-        detector(condition, classifier, autoencoder).set_weights(_loaded(folder).weights)
+        detector(condition, classifier, networks).set_weights(_loaded(folder).weights)
     except (AttributeError, ValueError) as error:
         raise UserError(f"{folder} has other weights than its model card says; export it anew.") from error
-    return condition, classifier, autoencoder
+    return condition, classifier, networks
 
 
 def frozen(folder: Path) -> ConcreteFunction:

@@ -1,4 +1,7 @@
-"""Metrics of scores. The positive class is FAKE. Imports no TensorFlow."""
+"""The metrics of scores: an entry each. The positive class is FAKE. Imports no TensorFlow."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from sklearn import metrics as sk
@@ -7,38 +10,92 @@ from cifake_keras.protocol import FAKE, REAL, THRESHOLD
 
 ECE_BINS = 15
 
+# labels, int [n], 0 REAL or 1 FAKE; probability_fake, float [n]; the threshold from which on FAKE is said.
+Of = Callable[[np.ndarray, np.ndarray, float], float | None]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """title: its heading. of: its value, None where a class is missing that it needs. digits: after the point.
+
+    percent: whether tables of accuracies show it as a percentage.
+    """
+
+    title: str
+    of: Of
+    digits: int = 3
+    percent: bool = False
+
 
 def metrics(labels: np.ndarray, probability_fake: np.ndarray, threshold: float = THRESHOLD) -> dict[str, float | None]:
-    """The metrics of one test set, as fractions; None where a class is missing that the metric needs.
+    """Every metric of one test set, as fractions, with the threshold and the number of images of each class."""
+    measured = {name: metric.of(labels, probability_fake, threshold) for name, metric in METRICS.items()}
+    counts = {"n_real": int((labels == REAL).sum()), "n_fake": int((labels == FAKE).sum())}
+    return {**measured, "threshold": threshold, **counts}
 
-    labels: int [n], 0 REAL or 1 FAKE. probability_fake: float [n]; FAKE is said from `threshold` on.
-    """
-    said_fake = probability_fake >= threshold
-    real, fake = labels == REAL, labels == FAKE
-    tpr = _mean(said_fake[fake])
-    tnr = _mean(~said_fake[real])
-    both = real.any() and fake.any()
-    return {
-        "accuracy": float(sk.accuracy_score(labels, said_fake)),
-        "balanced_accuracy": (tpr + tnr) / 2 if both else None,
-        "tpr": tpr,
-        "tnr": tnr,
-        "auc": float(sk.roc_auc_score(labels, probability_fake)) if both else None,
-        "average_precision": float(sk.average_precision_score(labels, probability_fake)) if both else None,
-        "nll": float(sk.log_loss(labels, probability_fake.astype(np.float64), labels=[REAL, FAKE])),
-        "ece": expected_calibration_error(labels, probability_fake),
-        "threshold": threshold,
-        "n_real": int(real.sum()),
-        "n_fake": int(fake.sum()),
-    }
+
+def _accuracy(labels: np.ndarray, probability_fake: np.ndarray, threshold: float) -> float:
+    return float(sk.accuracy_score(labels, probability_fake >= threshold))
+
+
+def _balanced_accuracy(labels: np.ndarray, probability_fake: np.ndarray, threshold: float) -> float | None:
+    tpr, tnr = (rate(labels, probability_fake, threshold) for rate in (_tpr, _tnr))
+    return None if tpr is None or tnr is None else (tpr + tnr) / 2
+
+
+def _tpr(labels: np.ndarray, probability_fake: np.ndarray, threshold: float) -> float | None:
+    """The share of fakes caught."""
+    return _mean(probability_fake[labels == FAKE] >= threshold)
+
+
+def _tnr(labels: np.ndarray, probability_fake: np.ndarray, threshold: float) -> float | None:
+    """The share of real images left alone."""
+    return _mean(probability_fake[labels == REAL] < threshold)
+
+
+def _auc(labels: np.ndarray, probability_fake: np.ndarray, threshold: float) -> float | None:
+    return float(sk.roc_auc_score(labels, probability_fake)) if _both(labels) else None
+
+
+def _average_precision(labels: np.ndarray, probability_fake: np.ndarray, threshold: float) -> float | None:
+    return float(sk.average_precision_score(labels, probability_fake)) if _both(labels) else None
+
+
+def _nll(labels: np.ndarray, probability_fake: np.ndarray, threshold: float) -> float:
+    return float(sk.log_loss(labels, probability_fake.astype(np.float64), labels=[REAL, FAKE]))
+
+
+def _ece(labels: np.ndarray, probability_fake: np.ndarray, threshold: float) -> float:
+    return expected_calibration_error(labels, probability_fake)
+
+
+def bins(probability_fake: np.ndarray) -> np.ndarray:
+    """The bin of each probability, int, of ECE_BINS of equal width."""
+    return np.minimum((probability_fake * ECE_BINS).astype(int), ECE_BINS - 1)
+
+
+def expected_calibration_error(labels: np.ndarray, probability_fake: np.ndarray) -> float:
+    """ECE over 15 bins of equal width: the mean distance of the share of fakes from the probability stated."""
+    weights = labels - probability_fake.astype(np.float64)
+    gaps = np.bincount(bins(probability_fake), weights=weights, minlength=ECE_BINS)
+    return float(np.abs(gaps).sum() / len(labels))
 
 
 def _mean(values: np.ndarray) -> float | None:
     return float(values.mean()) if len(values) else None
 
 
-def expected_calibration_error(labels: np.ndarray, probability_fake: np.ndarray) -> float:
-    """ECE over 15 bins of equal width: the mean distance of the share of fakes from the probability stated."""
-    bins = np.minimum((probability_fake * ECE_BINS).astype(int), ECE_BINS - 1)
-    gaps = np.bincount(bins, weights=labels - probability_fake.astype(np.float64), minlength=ECE_BINS)
-    return float(np.abs(gaps).sum() / len(labels))
+def _both(labels: np.ndarray) -> bool:
+    return len(np.unique(labels)) == 2
+
+
+METRICS = {
+    "accuracy": Metric("Accuracy", _accuracy, 1, percent=True),
+    "balanced_accuracy": Metric("Balanced accuracy", _balanced_accuracy, 1, percent=True),
+    "tpr": Metric("TPR", _tpr, 1, percent=True),
+    "tnr": Metric("TNR", _tnr, 1, percent=True),
+    "auc": Metric("AUC", _auc),
+    "average_precision": Metric("Average precision", _average_precision),
+    "nll": Metric("NLL", _nll),
+    "ece": Metric("ECE", _ece),
+}

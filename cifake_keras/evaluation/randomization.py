@@ -23,10 +23,10 @@ def similarity(
 ) -> np.ndarray:
     """Spearman's correlation, float64 [n], of each image's map with its map under random weights.
 
-    method: one of saliency.METHODS. classifier: one of models.CLASSIFIERS, trained; it stays as it is.
+    method: one of saliency.METHODS. classifier: one that models.build makes, trained; it stays as it is.
     NaN where one of the two maps has one value everywhere.
     """
-    untrained = models.CLASSIFIERS[classifier.name](seed)
+    untrained = models.build(classifier.name, seed)
     return rank_correlation(method(classifier, inputs), method(untrained, inputs))
 
 

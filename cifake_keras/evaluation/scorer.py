@@ -1,4 +1,4 @@
-"""Scores of images: what a classifier says of test images on any of the four paths."""
+"""Scores of images: what a classifier says of test images on any path."""
 
 from collections.abc import Callable
 
@@ -6,39 +6,32 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from cifake_keras.conditions.path import classifier_input, to_unit
-from cifake_keras.conditions.perturbation import perturb
-from cifake_keras.protocol import Condition
+from cifake_keras.conditions.path import Networks, batch_walk
+from cifake_keras.protocol import Range, Steps
 from cifake_keras.splits import batches
 from cifake_keras.splits.composition import ImageSet
 
 
 class Scorer:
-    """Scores images with a condition's networks. autoencoder: needed for the paths that it is part of."""
+    """Scores images with a classifier that knows images in `range`. networks: those of the steps of all paths."""
 
-    def __init__(self, condition: Condition, classifier: keras.Model, autoencoder: keras.Model | None):
-        self._condition, self._classifier, self._autoencoder = condition, classifier, autoencoder
-        self._on_path: dict[Condition, Callable] = {}
+    def __init__(self, classifier: keras.Model, networks: Networks, range: Range):
+        self._classifier, self._networks, self._range = classifier, networks, range
+        self._compiled: dict[tuple[Steps, Steps], Callable] = {}
 
-    def __call__(self, images: ImageSet, path: Condition) -> np.ndarray:
-        """The logits that `images` are fake after `path`, float32 [len(images)].
+    def __call__(self, images: ImageSet, path: Steps) -> np.ndarray:
+        """The logits that `images` are fake, float32 [n], after `path`, whose first steps they may have taken."""
+        key = path, images.steps
+        if key not in self._compiled:
+            self._compiled[key] = self._compile(*key)
+        score = self._compiled[key]
+        left = path[len(images.steps) :]
+        return np.concatenate([score(batch).numpy() for batch, _ in batches.evaluation_batches(images, left)])
 
-        Images that were reconstructed beforehand (float16) have taken it already.
-        """
-        if path not in self._on_path:
-            self._on_path[path] = self._compiled(path)
-        score = self._on_path[path]
-        return np.concatenate([score(inputs).numpy() for inputs, _ in batches.evaluation_batches(images)])
-
-    def _compiled(self, path: Condition) -> Callable:
+    def _compile(self, path: Steps, taken: Steps) -> Callable:
         @tf.function(reduce_retracing=True)
-        def score(inputs: dict[str, tf.Tensor]) -> tf.Tensor:
-            images = inputs["image"]
-            if images.dtype == tf.uint8:
-                images = to_unit(images)
-                if path.perturbed:
-                    images = perturb(images, inputs["draws"])
-                images = classifier_input(images, self._condition, self._autoencoder, path)
+        def score(batch):
+            images = batch_walk(batch, path, self._networks, self._range, taken)
             return self._classifier(images, training=False)[:, 0]
 
         return score

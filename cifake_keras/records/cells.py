@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from cifake_keras import protocol
 from cifake_keras.runtime import files
 from cifake_keras.runtime.errors import UserError
 
@@ -32,12 +33,28 @@ class Cell:
 
 def sweep_folder(results_dir: Path, cell: Cell) -> Path:
     """One sweep serves all seeds of a phase, condition and classifier."""
-    return results_dir / "runs" / cell.phase / cell.condition / cell.classifier / "sweep"
+    return phase_folder(results_dir, cell.phase) / cell.condition / cell.classifier / "sweep"
 
 
-def autoencoder_folder(results_dir: Path, phase: str) -> Path:
-    """One autoencoder serves all cells of a phase."""
-    return results_dir / "runs" / phase / "autoencoder"
+def step_folder(results_dir: Path, phase: str, step: str) -> Path:
+    """One network of a step serves all cells of a phase."""
+    return phase_folder(results_dir, phase) / step
+
+
+def phase_folder(results_dir: Path, phase: str) -> Path:
+    return results_dir / "runs" / phase
+
+
+def group_folder(sweep: Path, group: int) -> Path:
+    """Of the candidates that are trained side by side in a sweep."""
+    return sweep / f"group-{group}"
+
+
+def finished(results_dir: Path, phase: str = "*", condition: str = "*", classifier: str = "*") -> list[Path]:
+    """The folders of the finished cells, sorted by name."""
+    return sorted(
+        path.parent for path in (results_dir / "runs").glob(f"{phase}/{condition}/{classifier}/seed-*/{METRICS}")
+    )
 
 
 def examination_folder(results_dir: Path, cell: Cell) -> Path:
@@ -45,8 +62,13 @@ def examination_folder(results_dir: Path, cell: Cell) -> Path:
 
 
 def claim(results_dir: Path, folder: Path) -> Path:
-    """The file that whoever works on what `folder` is to hold has claimed."""
+    """The lock file of the process that fills `folder`."""
     return results_dir / ".claims" / "-".join(folder.relative_to(results_dir / "runs").parts)
+
+
+def export_claim(results_dir: Path, phase: str) -> Path:
+    """The lock file of the process that exports a phase."""
+    return results_dir / ".claims" / f"{phase}-export"
 
 
 def grid(
@@ -74,17 +96,38 @@ def is_done(folder: Path, config: dict) -> bool:
     """
     if state(folder) != DONE:
         return False
-    found = _flat(files.read_json(folder / CONFIG))
-    wanted = _flat(config)
-    changed = [key for key in wanted | found if wanted.get(key) != found.get(key)]
+    recorded, wanted = _flat(read_config(folder)), _flat(config)
+    changed = [key for key in wanted | recorded if wanted.get(key) != recorded.get(key)]
     if changed:
-        told = "; ".join(f"{key} is {found.get(key)} there, {wanted.get(key)} now" for key in changed[:4])
+        listed = "; ".join(f"{key} is {recorded.get(key)} there, {wanted.get(key)} now" for key in changed[:4])
         more = f" (and {len(changed) - 4} more)" if len(changed) > 4 else ""
         raise UserError(
-            f"{folder} was made with other settings: {told}{more}. "
+            f"{folder} was made with other settings: {listed}{more}. "
             "Use another --results-dir, or delete that folder to run it anew."
         )
     return True
+
+
+def read_config(folder: Path) -> dict:
+    """The settings that a folder's work was done with; those that earlier versions did not record are filled in."""
+    recorded = files.read_json(folder / CONFIG)
+    if "scale" in recorded:
+        return recorded
+    others = {key: value for key, value in recorded.items() if key != "autoencoder"}
+    others |= {"scale": 1.0, "reading": next(iter(protocol.READINGS))}
+    training = recorded.get("autoencoder")
+    if "condition" not in recorded:
+        return others | {"step": _unrecorded(folder.name, training)}
+    steps = [_unrecorded(step, training) for step in protocol.UNRECORDED_PATHS[recorded["condition"]]]
+    return others | {"steps": steps}
+
+
+def _unrecorded(step: str, training: dict | None) -> dict:
+    """training: the hyper-parameters of the autoencoder."""
+    described = protocol.UNRECORDED_STEPS[step]
+    if "training" not in described:
+        return described
+    return described | {"training": described["training"] | {"hyperparameters": training}}
 
 
 def check_weights(folder: Path) -> None:

@@ -39,7 +39,7 @@ class Examined:
 
     def said_fake(self, key: Key, view: str) -> np.ndarray:
         """bool [seeds, images]: the decisions at probability 0.5 on a path, or on altered images."""
-        return np.stack([s.altered[view] if view in s.altered else s.paths[view] >= 0 for s in self.scores[key]])
+        return np.stack([scores.said_fake(view) for scores in self.scores[key]])
 
     def correct(self, key: Key, view: str) -> np.ndarray:
         """bool [seeds, images]."""

@@ -1,8 +1,9 @@
-"""The file of what a cell's classifier said of every test image, for statistics to be made of. Imports no TensorFlow.
+"""What a cell's classifier said of every test image, as logits, for statistics to be made of.
 
-Beside it, once a phase, stands images.csv: a row a test image, in the order of the scores.
+Beside the cells, once a phase, stands images.csv: a row a test image, in the order of the scores.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,21 +12,23 @@ import pandas as pd
 
 from cifake_keras.runtime.errors import UserError
 from cifake_keras.runtime.files import replacing, write_text
-from cifake_keras.splits.composition import PhaseImages
 
 IMAGES, SCORES, DISPERSION = "images.csv", "scores.npz", "dispersion.csv"
 
 # The column of dispersion.csv beside the measures: rank correlation with the map of random weights.
 SIMILARITY = "similarity_to_random"
 
+_COLUMNS = ["test_set", "label", "source", "generator", "filename", "in_training"]
+
 
 @dataclass(frozen=True)
 class Scores:
-    """One cell's.
+    """One cell's. Logits are float32 when they are read, and float16 in the file.
 
-    paths: float16 logits [images] by the path that the images took. altered: bool [images], whether FAKE was said, by
-    alteration ("jpeg-75") or kernel ("kernel-box"), after the cell's own path without its perturbation. validation:
-    float16 logits of the validation images by evaluation, beside validation_labels, int8.
+    paths: logits [images] by the path that the images took. altered: logits [images] by alteration ("jpeg-75") or
+    kernel ("kernel-box"), after the cell's own path without its chance; bool, whether FAKE was said, in files of
+    earlier versions, which kept no more. validation: logits of the validation images by evaluation, beside
+    validation_labels, int8.
     """
 
     paths: dict[str, np.ndarray]
@@ -37,10 +40,17 @@ class Scores:
     def count(self) -> int:
         return len(next(iter(self.paths.values())))
 
+    def said_fake(self, view: str) -> np.ndarray:
+        """bool [images]: the decisions at probability 0.5 on a path, or on altered images."""
+        scores = self.altered[view] if view in self.altered else self.paths[view]
+        return scores if scores.dtype == bool else scores >= 0
+
     def write(self, path: Path) -> None:
-        arrays = {f"path {name}": logits.astype(np.float16) for name, logits in self.paths.items()}
-        arrays |= {f"altered {name}": np.packbits(said_fake) for name, said_fake in self.altered.items()}
-        arrays |= {f"validation {name}": logits.astype(np.float16) for name, logits in self.validation.items()}
+        arrays = {
+            f"{part} {name}": logits.astype(np.float16)
+            for part in ("paths", "altered", "validation")
+            for name, logits in getattr(self, part).items()
+        }
         with replacing(path) as temporary:
             np.savez_compressed(temporary, labels=self.validation_labels.astype(np.int8), **arrays)
 
@@ -53,21 +63,29 @@ class Scores:
         except Exception as error:  # zipfile and zlib meet damage with errors of any kind
             raise UserError(f"{path} is damaged ({error}); delete its folder and run `examine` again.") from error
         labels = arrays.pop("labels")
-        parts = {"path": {}, "altered": {}, "validation": {}}
+        parts: dict[str, dict[str, np.ndarray]] = {"paths": {}, "altered": {}, "validation": {}}
         for key, array in arrays.items():
             part, name = key.split(" ")
-            parts[part][name] = array.astype(np.float32) if part != "altered" else array
-        count = len(next(iter(parts["path"].values())))
-        altered = {name: np.unpackbits(bits, count=count).astype(bool) for name, bits in parts["altered"].items()}
-        return cls(parts["path"], altered, parts["validation"], labels)
+            parts["paths" if part == "path" else part][name] = array
+        count = len(next(iter(parts["paths"].values())))
+        read = {part: {name: _read(array, count) for name, array in of.items()} for part, of in parts.items()}
+        return cls(**read, validation_labels=labels)
 
 
-def write_images(folder: Path, data: PhaseImages) -> None:
-    """Writes images.csv of a phase: test_set, label, source, generator, filename, in_training (pixel for pixel)."""
-    trained = set(data.train.examples["digest"])
-    columns = ["test_set", "label", "source", "generator", "filename", "in_training"]
+def _read(array: np.ndarray, count: int) -> np.ndarray:
+    """Logits; or decisions, which earlier versions packed as bits."""
+    if array.dtype == np.uint8:
+        return np.unpackbits(array, count=count).astype(bool)
+    return array.astype(np.float32)
+
+
+def write_images(folder: Path, tests: Mapping[str, pd.DataFrame], trained: set[str]) -> None:
+    """Writes images.csv of a phase: test_set, label, source, generator, filename, in_training (pixel for pixel).
+
+    tests: the examples of each test set, with their digests. trained: the digests of the training images.
+    """
     rows = [
-        images.examples.assign(test_set=name, in_training=images.examples["digest"].isin(trained).astype(int))
-        for name, images in data.tests.items()
+        examples.assign(test_set=name, in_training=examples["digest"].isin(trained).astype(int))
+        for name, examples in tests.items()
     ]
-    write_text(folder / IMAGES, pd.concat(rows)[columns].to_csv(index=False, lineterminator="\n"))
+    write_text(folder / IMAGES, pd.concat(rows)[_COLUMNS].to_csv(index=False, lineterminator="\n"))

@@ -62,7 +62,7 @@ def _keys(phase: Examined) -> Iterator[tuple[Key, dict]]:
 
 def _path(key: Key, evaluation: str) -> str:
     """The path that test images of an evaluation take to a cell."""
-    return protocol.path(protocol.CONDITIONS[key[1]], evaluation).name
+    return protocol.path_name(key[1], evaluation)
 
 
 def _common_seeds(phase: Examined, a: Key, b: Key) -> list[int]:

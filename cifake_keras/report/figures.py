@@ -4,10 +4,6 @@ Nothing here goes through pyplot: figures hold no global state and need no displ
 """
 
 import itertools
-import zipfile
-import zlib
-from collections.abc import Iterable
-from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
 from cifake_keras import protocol
-from cifake_keras.runtime.errors import UserError
+from cifake_keras.records.examples import Examples
 from cifake_keras.runtime.files import replacing
 
 # Figure number of each phase's saliency.
@@ -40,70 +36,6 @@ NOTE = (
     "P(fake): probability_fake. Saliency: the gradient of the score with respect to the classifier's input;\n"
     "in the autoencoder's conditions also, through the whole path, to the original image (last column)."
 )
-
-# What numpy raises on a file cut short, overwritten or of another kind.
-_DAMAGED = (EOFError, KeyError, MemoryError, NotImplementedError, OSError, TypeError, ValueError, AttributeError)
-_DAMAGED += (zipfile.BadZipFile, zlib.error)
-
-
-@dataclass(frozen=True)
-class Examples:
-    """What `runs/<phase>/examples.npz` holds: T example images by C conditions.
-
-    images and perturbed: uint8 [T, 32, 32, 3]. inputs: what each classifier sees, [T, C, 32, 32, 3] in [0, 1].
-    Saliency, [T, C, 32, 32] in [0, 1]: the gradient with respect to that input, and through the whole path.
-    """
-
-    test_sets: np.ndarray
-    labels: np.ndarray
-    filenames: np.ndarray
-    conditions: np.ndarray
-    preset: np.ndarray
-    images: np.ndarray
-    perturbed: np.ndarray
-    inputs: np.ndarray
-    input_saliency: np.ndarray
-    image_saliency: np.ndarray
-    probability_fake: np.ndarray
-
-    @classmethod
-    def load(cls, path: Path) -> "Examples":
-        """Raises UserError where the file is damaged."""
-        try:
-            with np.load(path, allow_pickle=False) as arrays:
-                examples = cls(**{field.name: arrays[field.name] for field in fields(cls)})
-            examples._check()
-        except _DAMAGED as error:
-            raise UserError(f"{path} is damaged ({error}); delete it and make the examples again.") from error
-        return examples
-
-    def _check(self) -> None:
-        rows, columns = len(self.test_sets), len(self.conditions)
-        pixels = (protocol.IMAGE_SIZE, protocol.IMAGE_SIZE)
-        shapes = dict.fromkeys(("test_sets", "labels", "filenames"), (rows,))
-        shapes |= {"conditions": (columns,), "preset": (), "probability_fake": (rows, columns)}
-        shapes |= dict.fromkeys(("images", "perturbed"), (rows, *pixels, 3))
-        shapes |= dict.fromkeys(("input_saliency", "image_saliency"), (rows, columns, *pixels))
-        shapes |= {"inputs": (rows, columns, *pixels, 3)}
-        for name, shape in shapes.items():
-            if getattr(self, name).shape != shape or 0 in shape:
-                raise ValueError(f"{name} has the shape {getattr(self, name).shape}")
-        if str(self.preset) not in protocol.PRESETS or not set(self.conditions) <= set(protocol.CONDITIONS):
-            raise ValueError("unknown preset or condition")
-
-    def phase(self, name: str) -> protocol.Phase:
-        return protocol.phases(str(self.preset))[name]
-
-    def row_label(self, row: int, phase: str) -> str:
-        """The test set's title and the image's class."""
-        titles = {test.name: test.title for test in self.phase(phase).tests}
-        title = titles.get(str(self.test_sets[row]), str(self.test_sets[row]))
-        return title.replace(" ", "\n") + f"\n{self.labels[row]}"
-
-    def paths(self) -> list[tuple[int, protocol.Condition]]:
-        """The conditions in the protocol's order, with their place in the arrays."""
-        place = {str(name): index for index, name in enumerate(self.conditions)}
-        return [(place[name], condition) for name, condition in protocol.CONDITIONS.items() if name in place]
 
 
 def write(results_dir: Path) -> list[Path]:
@@ -161,7 +93,7 @@ class Page:
 def inputs_of_conditions(examples: Examples, phase: str) -> Figure:
     """Figure 1: each example as it is, perturbed, and through the autoencoder."""
     columns = [("Original", examples.images), ("Perturbed", examples.perturbed)]
-    columns += [(path.title, examples.inputs[:, index]) for index, path in examples.paths() if path.autoencoded]
+    columns += [(path.title, examples.inputs[:, index]) for index, path in examples.paths() if _has_network(path)]
     left, top, step = 0.8, 0.62, LARGE + 0.08
     rows = len(examples.test_sets)
     page = Page(max(WIDTH, left + len(columns) * step), top + rows * step)
@@ -173,6 +105,11 @@ def inputs_of_conditions(examples: Examples, phase: str) -> Figure:
     for row in range(rows):
         page.text(left / 2, top + row * step + LARGE / 2, examples.row_label(row, phase))
     return page.figure
+
+
+def _has_network(condition: protocol.Condition) -> bool:
+    """Then the classifier's input is not just the image, and saliency is shown of both."""
+    return any(step.network for step in condition.steps)
 
 
 def shown(image: np.ndarray) -> np.ndarray:
@@ -188,45 +125,56 @@ def _head(page: Page, title: str, examples: Examples) -> None:
 
 # Figure 2
 
-BOX_HEIGHT, LANE = 0.42, 0.66
-COLOURS = {"perturbation": "#f6d5a8", "autoencoder": "#bcd9ea"}  # what sets the lanes apart; the rest is grey
+BOX_HEIGHT, LANE, GAP = 0.42, 0.66, 0.25
+# What sets the lanes apart, step by step; the rest is grey.
+COLOURS = dict(zip(protocol.STEPS, itertools.cycle(("#f6d5a8", "#bcd9ea", "#cfe3c4", "#dccbe6"))))
+GREY = "#eeeeee"
+
+# Left edge and width of a box.
+Place = tuple[float, float]
 
 
 def paths_of_conditions() -> Figure:
     """Figure 2: the path of an image to the classifier, a lane a condition."""
-    page = Page(7.2, 0.4 + LANE * len(protocol.CONDITIONS))
+    places = _places()
+    page = Page(sum(places["probability_fake"]) + 0.1, 0.4 + LANE * len(protocol.CONDITIONS))
     page.text(0.1, 0.14, "Figure 2. The path of an image under each condition", TITLE, ha="left", weight="bold")
     axes = page.axes(0, 0, page.width, page.height)
     axes.set(xlim=(0, page.width), ylim=(page.height, 0))  # inches from the top left corner, as the page
     axes.set_axis_off()
     for lane, condition in enumerate(protocol.CONDITIONS.values()):
-        _lane(page, axes, 0.4 + LANE * lane + BOX_HEIGHT / 2, condition)
+        _lane(page, axes, 0.4 + LANE * lane + BOX_HEIGHT / 2, condition, places)
     return page.figure
 
 
-def _lane(page: Page, axes: Axes, middle: float, condition: protocol.Condition) -> None:
+def _places() -> dict[str, Place]:
+    """Of each box by its name, from left to right: a step that a lane skips leaves its place empty."""
+    before, after = (
+        [s.name for s in protocol.STEPS.values() if s.range == of] for of in (protocol.UNIT, protocol.SIGNED)
+    )
+    widths = {"image": 0.6, **dict.fromkeys(before, 0.85), "scale": 0.8, **dict.fromkeys(after, 0.85)}
+    places, left = {}, 1.05
+    for name, width in (widths | {"CNN": 0.6, "probability_fake": 1.1}).items():
+        places[name] = (left, width)
+        left = round(left + width + GAP, 2)
+    return places
+
+
+def _lane(page: Page, axes: Axes, middle: float, condition: protocol.Condition, places: dict[str, Place]) -> None:
     page.text(0.1, middle, condition.title, HEADING, ha="left", weight="bold")
-    steps = list(_steps(condition))
-    for left, width, text in steps:
-        _box(axes, left, middle, width, COLOURS.get(text, "#eeeeee"))
-        page.text(left + width / 2, middle, text)
-    for (left, width, _), (right, _, _) in itertools.pairwise(steps):
-        ends = {"xy": (right, middle), "xytext": (left + width, middle)}
+    low = "\N{MINUS SIGN}1" if condition.range == protocol.SIGNED else "0"
+    steps = {step.name: step.title for step in condition.steps}
+    texts = {name: name for name in places} | {"scale": f"scale to\n[{low}, 1]"} | steps
+    boxes = [name for name in places if name not in protocol.STEPS or name in steps]
+    for name in boxes:
+        left, width = places[name]
+        _box(axes, left, middle, width, COLOURS.get(name, GREY))
+        page.text(left + width / 2, middle, texts[name])
+    for name, following in itertools.pairwise(boxes):
+        ends = {"xy": (places[following][0], middle), "xytext": (sum(places[name]), middle)}
         axes.annotate(
             "", **ends, arrowprops={"arrowstyle": "-|>", "color": "black", "lw": 0.8, "shrinkA": 0, "shrinkB": 0}
         )
-
-
-def _steps(condition: protocol.Condition) -> Iterable[tuple[float, float, str]]:
-    """Left edge, width and name of each box; a step that a lane skips leaves its place empty."""
-    yield 1.05, 0.6, "image"
-    if condition.perturbed:
-        yield 1.9, 0.85, "perturbation"
-    yield 3.0, 0.8, "scale to\n" + ("[\N{MINUS SIGN}1, 1]" if condition.autoencoded else "[0, 1]")
-    if condition.autoencoded:
-        yield 4.05, 0.85, "autoencoder"
-    yield 5.15, 0.6, "CNN"
-    yield 6.0, 1.1, "probability_fake"
 
 
 def _box(axes: Axes, left: float, middle: float, width: float, colour: str) -> None:
@@ -241,7 +189,7 @@ def _box(axes: Axes, left: float, middle: float, width: float, colour: str) -> N
 def saliency(examples: Examples, phase: str) -> Figure:
     """Figures 3 and 4: a row an example; for each condition the classifier's input and saliency."""
     left, top, step, gap = 0.75, 0.94, SMALL + 0.04, 0.12
-    widths = [step * (3 if path.autoencoded else 2) + gap for _, path in examples.paths()]
+    widths = [step * (3 if _has_network(path) else 2) + gap for _, path in examples.paths()]
     rows = len(examples.test_sets)
     row_step = SMALL + 2 * LINE
     page = Page(max(WIDTH, left + sum(widths) + 0.55), top + rows * row_step + 4 * LINE)
@@ -266,7 +214,7 @@ def _saliency_group(
 ) -> None:
     left, top = corner
     columns = [("input", examples.inputs), ("saliency\n(input)", examples.input_saliency)]
-    if path.autoencoded:
+    if _has_network(path):
         columns.append(("saliency\n(image)", examples.image_saliency))
     width = (len(columns) - 1) * steps[0] + SMALL
     page.text(left + width / 2, top - 0.4, path.title, HEADING, weight="bold")

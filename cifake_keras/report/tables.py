@@ -332,7 +332,7 @@ def _block(phase: _Phase, classifier: str, evaluation: str) -> _Block:
         for name, row in cells.items():
             published = _published(rows, name, test.name) or _percent(paper.get(name, {}).get(test.name))
             row += [ours.get((name, test.name), DASH)] + [published] * bool(paper)
-    title = f"{_capital(protocol.CLASSIFIERS[classifier])}, {evaluation} evaluation"
+    title = f"{_capital(protocol.CLASSIFIERS[classifier].title)}, {evaluation} evaluation"
     return _Block(title, columns, [*cells.values(), *_floor_rows(phase, bool(paper))])
 
 
@@ -392,7 +392,7 @@ def _how_trained(phase: _Phase, classifier: str) -> str:
         seeds[name] = ", ".join(str(seed) for seed in sorted(set(rows["seed"])))
         selections[name] = " and ".join(SELECTIONS[selection] for selection in sorted(set(rows["selection"])))
     several = " (mean, minimum and maximum)" if grid["seed"].nunique() > 1 else ""
-    name = _capital(protocol.CLASSIFIERS[classifier])
+    name = _capital(protocol.CLASSIFIERS[classifier].title)
     return f"{name}. Seeds: {_where(seeds)}{several}. Hyper-parameters: {_where(selections)}."
 
 

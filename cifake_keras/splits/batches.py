@@ -1,42 +1,48 @@
 """Images to batches (tf.data).
 
-A batch is ({"image": [b, 32, 32, 3], "draws": float32 [b, DRAWS]}, label float32 [b, 1]); images are uint8, or float32
-where they are reconstructions. The draws are all the chance a batch needs: order and draws follow from the seed and
-the epoch alone, so that a run can be repeated, or taken up at any batch, on any device.
+A batch is ({"image": [b, 32, 32, 3], "draws": {step: float32 [b, its draws]}}, label float32 [b, 1]); images are uint8,
+or float32 where they have taken steps already. The draws are all the chance a batch needs: order and draws follow from
+the seed and the epoch alone, so that a run can be repeated, or taken up at any batch, on any device.
 """
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 import tensorflow as tf
 
-from cifake_keras.conditions import perturbation
-from cifake_keras.protocol import IMAGE_SIZE
+from cifake_keras.protocol import IMAGE_SIZE, Steps
 from cifake_keras.splits.composition import ImageSet
+from cifake_keras.splits.draws import draw
 
-# The perturbation of validation and test images is the same in every cell, so that cells can be compared in pairs.
-_EVALUATION_KEY = 2**32 - 1
+# The chance of validation and test images is the same in every cell, so that cells can be compared in pairs.
+_EVALUATION_KEY = (2**32 - 1, 0)
 
 
-def steps(images: ImageSet, batch_size: int) -> int:
+def count(images: ImageSet, batch_size: int) -> int:
     """Batches in an epoch; the last one may be smaller."""
     return math.ceil(len(images) / batch_size)
 
 
-def training_batches(images: ImageSet, batch_size: int, seed: int, epoch: int, first: int = 0) -> tf.data.Dataset:
-    """The batches of an epoch, from number `first` on; each epoch has its own order and draws."""
+def training_batches(
+    images: ImageSet, steps: Steps, batch_size: int, seed: int, epoch: int, first: int = 0
+) -> tf.data.Dataset:
+    """The batches of an epoch, from number `first` on; each epoch has its own order and draws.
+
+    steps: what the images are to take, for which chance is drawn.
+    """
     order = np.random.default_rng((seed, epoch)).permutation(len(images))
-    draws = perturbation.draw(len(images), seed, epoch)
-    return _batches(images, order[first * batch_size :], draws[first * batch_size :], batch_size)
+    draws = draw(steps, len(images), seed, epoch)
+    start = first * batch_size
+    return _batches(images, order[start:], {name: of[start:] for name, of in draws.items()}, batch_size)
 
 
-def evaluation_batches(images: ImageSet, batch_size: int = 500) -> tf.data.Dataset:
-    """Every image once, in order."""
-    draws = perturbation.draw(len(images), _EVALUATION_KEY)
-    return _batches(images, np.arange(len(images)), draws, batch_size)
+def evaluation_batches(images: ImageSet, steps: Steps = (), batch_size: int = 500) -> tf.data.Dataset:
+    """Every image once, in order. steps: as `training_batches` takes them."""
+    return _batches(images, np.arange(len(images)), draw(steps, len(images), *_EVALUATION_KEY), batch_size)
 
 
-def _batches(images: ImageSet, order: np.ndarray, draws: np.ndarray, batch_size: int) -> tf.data.Dataset:
+def _batches(images: ImageSet, order: np.ndarray, draws: Mapping[str, np.ndarray], batch_size: int) -> tf.data.Dataset:
     # Reconstructions are kept in float16, for which TensorFlow has no kernels on most processors.
     dtype = np.uint8 if images.dtype == np.uint8 else np.float32
 

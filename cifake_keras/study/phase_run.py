@@ -1,45 +1,49 @@
-"""What the tasks of a phase share: its images, its autoencoder, its part of every configuration."""
+"""What the tasks of a phase share: its images, the networks of its steps, its part of every configuration."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
-from functools import cached_property
 
 import keras
 import pandas as pd
 
-from cifake_keras import models, protocol
-from cifake_keras.conditions import reconstructions
-from cifake_keras.protocol import Condition, Hyperparameters
+from cifake_keras.conditions import path, reconstructions
+from cifake_keras.protocol import Condition, Hyperparameters, Step, Steps, kept
 from cifake_keras.records import cells
 from cifake_keras.records.cells import Cell
 from cifake_keras.runtime.progress import say
 from cifake_keras.splits import composition
 from cifake_keras.splits.composition import ImageSet, PhaseImages
 from cifake_keras.study.settings import Settings
-from cifake_keras.training import fitting
+from cifake_keras.training import classifiers
 from cifake_keras.training.fitting import Session
+from cifake_keras.training.precision import policy
 
 
 class PhaseRun:
     """A phase under the settings of a run. data: its images. config: what all its tasks record."""
 
     def __init__(self, name: str, settings: Settings):
-        self.settings = settings
-        self.phase = protocol.phases(settings.preset)[name]
-        self.data: PhaseImages = composition.compose(
-            self.phase, settings.preset, settings.data_dir, settings.kernel, settings.validation_files
-        )
+        self.settings, self.phase = settings, settings.phase(name)
+        self.data: PhaseImages = self.composed(settings.kernel)
         self.config = {
             "preset": settings.preset,
+            "scale": settings.scale,
+            "reading": settings.reading,
             "phase": name,
             "kernel": settings.kernel,
             "precision": settings.precision,
             "validation_files": composition.digest(settings.validation_files),
             "data": self.data.data,
-            "autoencoder": asdict(protocol.AUTOENCODER),
         }
+        self._networks: dict[Step, keras.Sequential] = {}
+        self._kept: dict[Steps, tuple[ImageSet, ...]] = {}
+
+    def composed(self, kernel: str) -> PhaseImages:
+        """The phase's images, resized with a kernel."""
+        settings = self.settings
+        return composition.compose(self.phase, settings.preset, settings.data_dir, kernel, settings.validation_files)
 
     def introduce(self) -> None:
+        """Says how many images there are."""
         train, validation = len(self.data.train), len(self.data.validation)
         say(f"{self.phase.title}: {train:,} training images, {validation:,} for validation")
         for test in self.phase.tests:
@@ -53,37 +57,51 @@ class PhaseRun:
 
     def config_of(self, cell: Cell) -> dict:
         """What a cell shares with the others of its condition and classifier."""
-        config = {**self.config, "condition": cell.condition, "classifier": cell.classifier}
-        return config if protocol.CONDITIONS[cell.condition].autoencoded else {**config, "autoencoder": None}
+        steps = [step.described() for step in self.condition(cell).steps]
+        return {**self.config, "condition": cell.condition, "classifier": cell.classifier, "steps": steps}
+
+    def condition(self, cell: Cell) -> Condition:
+        return self.settings.condition(cell.condition)
 
     def candidates(self, cell: Cell) -> tuple[Hyperparameters, ...]:
-        return tuple(map(self.settings.epochs_of, protocol.SWEEPS[cell.condition]))
+        return self.settings.candidates(cell.classifier, cell.condition)
 
-    @cached_property
-    def autoencoder(self) -> keras.Sequential:
-        """The phase's, float32; its task must be done."""
-        network, folder = models.autoencoder(), cells.autoencoder_folder(self.settings.results_dir, self.phase.name)
-        cells.check_weights(folder)
-        network.load_weights(folder / cells.WEIGHTS)
-        return network
+    def networks(self, steps: Steps) -> path.Networks:
+        """Those of `steps`, float32; the tasks of those that are trained must be done."""
+        return {step.name: self._network(step) for step in steps if step.network}
 
-    def autoencoder_of(self, condition: Condition) -> keras.Sequential | None:
-        return self.autoencoder if condition.autoencoded else None
+    def _network(self, step: Step) -> keras.Sequential:
+        if step not in self._networks:
+            network = path.build(step)
+            if step.training:
+                folder = cells.step_folder(self.settings.results_dir, self.phase.name, step.name)
+                cells.check_weights(folder)
+                network.load_weights(folder / cells.WEIGHTS)
+            self._networks[step] = network
+        return self._networks[step]
 
     def train(
         self, cell: Cell, candidates: Sequence[Hyperparameters], seed: int, session: Session
     ) -> list[tuple[keras.Sequential, pd.DataFrame]]:
-        """A network and its history for each candidate; see fitting.train_classifiers."""
-        condition = protocol.CONDITIONS[cell.condition]
-        unchanging = condition.autoencoded and not condition.perturbed
-        train, validation = self._reconstructed if unchanging else (self.data.train, self.data.validation)
-        autoencoder = self.autoencoder_of(condition)
-        return fitting.train_classifiers(
-            train, validation, condition, cell.classifier, autoencoder, candidates, seed, session
-        )
+        """A network and its history for each candidate; see `classifiers.train`."""
+        condition = self.condition(cell)
+        images, validation = self._learned_from(kept(condition.steps))
+        networks = self.networks(condition.steps)
+        return classifiers.train(images, validation, condition, cell.classifier, networks, candidates, seed, session)
 
-    @cached_property
-    def _reconstructed(self) -> tuple[ImageSet, ...]:
-        folder, policy = self.settings.data_dir / "reconstructions", fitting.policy(self.settings.precision)
-        sets = self.data.train, self.data.validation
-        return tuple(reconstructions.reconstructed(images, self.autoencoder, policy, folder) for images in sets)
+    def _learned_from(self, steps: Steps) -> tuple[ImageSet, ...]:
+        """The training and validation images after `steps`."""
+        if steps not in self._kept:
+            self._kept[steps] = tuple(self.reconstructed([self.data.train, self.data.validation], steps))
+        return self._kept[steps]
+
+    def reconstructed(self, sets: Sequence[ImageSet], steps: Steps, precision: str | None = None) -> list[ImageSet]:
+        """Images after `steps`, computed once and kept below the data folder; as they are where there are no steps.
+
+        precision: that of the settings unless another is given.
+        """
+        if not steps:
+            return list(sets)
+        dtypes, folder = policy(precision or self.settings.precision), self.settings.data_dir / "reconstructions"
+        networks = path.in_precision(steps, self.networks(steps), dtypes)
+        return [reconstructions.reconstructed(images, steps, networks, dtypes, folder) for images in sets]

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cifake_keras import protocol
-from cifake_keras.protocol import Hyperparameters
+from cifake_keras.protocol import Condition, Hyperparameters, Phase
 
 STRATEGIES = "none", "mirrored"
 
@@ -13,6 +13,7 @@ STRATEGIES = "none", "mirrored"
 class Settings:
     """precision: "float32" or "bfloat16". epochs: of the classifiers, in place of the protocol's.
 
+    scale: the share of the protocol's images that is wanted. reading: of the paper's text, a name in the protocol.
     strategy: "none", or "mirrored" on all GPUs; it changes no more than the last digits.
     tensorboard: whether each training draws its curves.
     """
@@ -29,6 +30,8 @@ class Settings:
     strategy: str = STRATEGIES[0]
     tensorboard: bool = False
     validation_files: frozenset[str] = frozenset()
+    scale: float = 1.0
+    reading: str = next(iter(protocol.READINGS))
 
     @property
     def selection(self) -> str:
@@ -37,9 +40,25 @@ class Settings:
             return "fast"
         return "sweep" if self.swept else "fixed"
 
-    def hyperparameters(self, condition: str) -> Hyperparameters:
-        """Of a condition that is not swept."""
-        return self.epochs_of((protocol.FAST if self.recipe == "fast" else protocol.FIXED)[condition])
+    def as_recorded(self, config: dict) -> "Settings":
+        """The same folders, with what a finished cell was made with."""
+        names = "preset", "kernel", "scale", "reading"
+        return replace(self, **{name: config[name] for name in names})
 
-    def epochs_of(self, hyperparameters: Hyperparameters) -> Hyperparameters:
+    def phase(self, name: str) -> Phase:
+        return protocol.phases(self.preset, self.scale)[name]
+
+    def condition(self, name: str) -> Condition:
+        """As the reading has it."""
+        return protocol.READINGS[self.reading].read(protocol.CONDITIONS[name])
+
+    def hyperparameters(self, classifier: str, condition: str) -> Hyperparameters:
+        """Of a classifier and condition that are not swept."""
+        return self._with_epochs(protocol.FAST if self.recipe == "fast" else protocol.fixed(classifier, condition))
+
+    def candidates(self, classifier: str, condition: str) -> tuple[Hyperparameters, ...]:
+        """What a sweep chooses among."""
+        return tuple(map(self._with_epochs, protocol.candidates(classifier, condition)))
+
+    def _with_epochs(self, hyperparameters: Hyperparameters) -> Hyperparameters:
         return replace(hyperparameters, epochs=self.epochs) if self.epochs else hyperparameters

@@ -98,13 +98,14 @@ def time_left(found: dict[Path, Piece]) -> float | None:
 
 def _needed(cell: Cell, results_dir: Path) -> Iterator[tuple[Path, str]]:
     """The groups of a sweep, which only the run knows of before it begins, when one has begun."""
-    if protocol.CONDITIONS[cell.condition].autoencoded:
-        yield cells.autoencoder_folder(results_dir, cell.phase), f"{cell.phase} autoencoder"
+    for step in protocol.CONDITIONS[cell.condition].steps:
+        if step.training:
+            yield cells.step_folder(results_dir, cell.phase, step.name), f"{cell.phase} {step.name}"
     swept = cells.sweep_folder(results_dir, cell)
     if swept.exists():
-        groups = len(sweep.groups(protocol.SWEEPS[cell.condition]))
+        groups = len(sweep.groups(protocol.candidates(cell.classifier, cell.condition)))
         for group in range(groups):
-            yield sweep.group_folder(swept, group), sweep.group_title(cell, group, groups)
+            yield cells.group_folder(swept, group), sweep.group_title(cell, group, groups)
 
 
 def _piece(title: str, folder: Path, results_dir: Path) -> Piece:
@@ -132,13 +133,14 @@ def _piece(title: str, folder: Path, results_dir: Path) -> Piece:
 
 
 def _config(folder: Path) -> dict:
-    path = folder / cells.CONFIG
-    return files.read_json(path) if path.exists() else {}
+    return cells.read_config(folder) if (folder / cells.CONFIG).exists() else {}
 
 
 def _epochs(config: dict) -> int:
-    """Of a cell, a group of a sweep or an autoencoder."""
-    return config.get("hyperparameters", config.get("candidates", [config["autoencoder"]])[0])["epochs"]
+    """Of a cell, a group of a sweep or the network of a step."""
+    if "step" in config:
+        return config["step"]["training"]["hyperparameters"]["epochs"]
+    return config.get("hyperparameters", config.get("candidates", [None])[0])["epochs"]
 
 
 def _history(folder: Path) -> list[dict]:

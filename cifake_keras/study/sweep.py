@@ -24,10 +24,6 @@ def groups(candidates: tuple[Hyperparameters, ...]) -> list[tuple[Hyperparameter
     return [candidates[first : first + size] for first in range(0, len(candidates), size)]
 
 
-def group_folder(folder: Path, group: int) -> Path:
-    return folder / f"group-{group}"
-
-
 def group_title(cell: Cell, group: int, groups: int) -> str:
     return f"{cell.phase} {cell.condition} {cell.classifier} sweep {group + 1}/{groups}"
 
@@ -37,7 +33,7 @@ def chosen(folder: Path, candidates: tuple[Hyperparameters, ...]) -> tuple[Hyper
 
     Every group must be done. The choice is recorded in `folder`.
     """
-    folders = [group_folder(folder, group) for group in range(len(groups(candidates)))]
+    folders = [cells.group_folder(folder, group) for group in range(len(groups(candidates)))]
     rows = [row | {"group": path.name} for path in folders for row in files.read_json(path / cells.METRICS)["accuracy"]]
     accuracies = [row["validation_accuracy"] for row in rows]
     best = accuracies.index(max(accuracies))

@@ -1,4 +1,4 @@
-"""The pieces of work of a grid: an autoencoder a phase, the groups of a sweep, the cells.
+"""The pieces of work of a grid: the networks of steps, once a phase, the groups of a sweep, the cells.
 
 Each has a folder with the config.json that it was done with, and is done when metrics.json is there.
 """
@@ -17,10 +17,10 @@ import pandas as pd
 import tensorflow as tf
 from scipy.special import expit
 
-from cifake_keras import models, protocol
-from cifake_keras.evaluation import scorer
+from cifake_keras import models
 from cifake_keras.evaluation.metrics import metrics
-from cifake_keras.protocol import CLASSES, Hyperparameters
+from cifake_keras.evaluation.scorer import Scorer
+from cifake_keras.protocol import CLASSES, EVALUATIONS, MATCHED, Hyperparameters, Step, Steps
 from cifake_keras.records import cells
 from cifake_keras.records.cells import Cell
 from cifake_keras.runtime import files
@@ -29,11 +29,12 @@ from cifake_keras.runtime.progress import say
 from cifake_keras.splits.composition import ImageSet
 from cifake_keras.study import sweep
 from cifake_keras.study.phase_run import PhaseRun
-from cifake_keras.training import fitting, replicas
+from cifake_keras.training import reconstruction, replicas
+from cifake_keras.training.fitting import Session, diverged
 
 
 class Task(ABC):
-    """One piece of work; see executors.Task for `folder`, `claim`, `done`, `needs` and `run`."""
+    """One piece of work; see executors.Job for `folder`, `claim`, `done`, `needs` and `run`."""
 
     def __init__(self, phase: PhaseRun, title: str, folder: Path):
         self.phase, self.title, self.folder = phase, title, folder
@@ -63,12 +64,12 @@ class Task(ABC):
         """Removes the checkpoint, which a process that was killed may have left."""
         (self.folder / cells.CHECKPOINT).unlink(missing_ok=True)
 
-    def session(self) -> fitting.Session:
+    def session(self) -> Session:
         settings = self.phase.settings
-        return fitting.Session(self.title, settings.precision, self.folder, settings.strategy, settings.tensorboard)
+        return Session(self.title, settings.precision, self.folder, settings.strategy, settings.tensorboard)
 
     def _refuse_diverged(self, history: pd.DataFrame) -> None:
-        if fitting.diverged(history):
+        if diverged(history):
             raise UserError(f"{self.title}: the loss is no number after epoch {history['epoch'].iloc[-1]}.")
 
     @abstractmethod
@@ -83,26 +84,40 @@ class Task(ABC):
         """Does the work and returns what metrics.json is to hold."""
 
 
-class AutoencoderTask(Task):
-    def __init__(self, phase: PhaseRun):
+class StepTask(Task):
+    """Fits the network of a step."""
+
+    def __init__(self, phase: PhaseRun, step: Step):
         name = phase.phase.name
-        super().__init__(phase, f"{name} autoencoder", cells.autoencoder_folder(phase.settings.results_dir, name))
+        folder = cells.step_folder(phase.settings.results_dir, name, step.name)
+        super().__init__(phase, f"{name} {step.name}", folder)
+        self.step = step
+
+    def needs(self) -> list[Task]:
+        return step_tasks(self.phase, self.step.training.steps)
 
     def done(self) -> bool:
         # Results that were copied here may have left the weights behind.
         return super().done() and (self.folder / cells.WEIGHTS).exists()
 
     def config(self) -> dict:
-        return self.phase.config
+        return {**self.phase.config, "step": self.step.described()}
 
     def measure(self) -> dict:
-        data = self.phase.data
-        network, history = fitting.train_autoencoder(
-            data.train, data.validation, protocol.AUTOENCODER, 0, self.session()
-        )
+        data, networks = self.phase.data, self.phase.networks(self.step.training.steps)
+        network, history = reconstruction.train(self.step, networks, data.train, data.validation, self.session())
         self._refuse_diverged(history)
         digest = _write_network(self.folder, network, history)
         return {"validation_mse": history["val_loss"].iloc[-1], cells.WEIGHTS: digest}
+
+
+def step_tasks(phase: PhaseRun, steps: Steps) -> list[Task]:
+    """Those that fit the networks of `steps`, after what they need."""
+    tasks: dict[Path, Task] = {}
+    for step in (step for step in steps if step.training):
+        task = StepTask(phase, step)
+        tasks |= {need.folder: need for need in [*task.needs(), task]}
+    return list(tasks.values())
 
 
 class _OfCell(Task):
@@ -110,19 +125,18 @@ class _OfCell(Task):
 
     def __init__(self, phase: PhaseRun, cell: Cell, title: str, folder: Path):
         super().__init__(phase, title, folder)
-        self.cell = cell
-        self.autoencoded = protocol.CONDITIONS[cell.condition].autoencoded
+        self.cell, self.condition = cell, phase.condition(cell)
         self.sweep_folder = cells.sweep_folder(phase.settings.results_dir, cell)
 
     def needs(self) -> list[Task]:
-        return [AutoencoderTask(self.phase)] if self.autoencoded else []
+        return step_tasks(self.phase, self.condition.steps)
 
 
 class SweepTask(_OfCell):
     """A group of candidates, trained side by side with seed 0. Keeps the network of the best."""
 
     def __init__(self, phase: PhaseRun, cell: Cell, group: int):
-        folder = sweep.group_folder(cells.sweep_folder(phase.settings.results_dir, cell), group)
+        folder = cells.group_folder(cells.sweep_folder(phase.settings.results_dir, cell), group)
         candidates = sweep.groups(phase.candidates(cell))
         super().__init__(phase, cell, sweep.group_title(cell, group, len(candidates)), folder)
         self.candidates = candidates[group]
@@ -132,7 +146,7 @@ class SweepTask(_OfCell):
 
     def measure(self) -> dict:
         networks, histories = zip(*self.phase.train(self.cell, self.candidates, 0, self.session()), strict=True)
-        accuracy = [0.0 if fitting.diverged(of) else float(of["val_accuracy"].iloc[-1]) for of in histories]
+        accuracy = [0.0 if diverged(of) else float(of["val_accuracy"].iloc[-1]) for of in histories]
         best = int(np.argmax(accuracy))
         of_all = pd.concat(dict(enumerate(histories)), names=["candidate", None]).reset_index(level=0)
         digest = _write_network(self.folder, networks[best], of_all)
@@ -170,7 +184,7 @@ class CellTask(_OfCell):
 
     def _hyperparameters(self) -> Hyperparameters:
         if self.phase.settings.selection != "sweep":
-            return self.phase.settings.hyperparameters(self.cell.condition)
+            return self.phase.settings.hyperparameters(self.cell.classifier, self.cell.condition)
         return sweep.chosen(self.sweep_folder, self.phase.candidates(self.cell))[0]
 
     def measure(self) -> dict:
@@ -198,14 +212,14 @@ class CellTask(_OfCell):
 
     def _evaluate(self, classifier: keras.Model) -> dict:
         """The cell's metrics; writes its predictions."""
-        condition, data = protocol.CONDITIONS[self.cell.condition], self.phase.data
-        score = scorer.Scorer(condition, classifier, self.phase.autoencoder_of(condition))
-        validation = metrics(data.validation.labels, expit(score(data.validation, condition)))
+        condition, data = self.condition, self.phase.data
+        score = Scorer(classifier, self.phase.networks(condition.steps), condition.range)
+        validation = metrics(data.validation.labels, expit(score(data.validation, condition.path(MATCHED))))
         tests, predictions = {}, []
         for name, images in data.tests.items():
             tests[name] = {}
-            for evaluated in protocol.EVALUATIONS:
-                probability_fake = expit(score(images, protocol.path(condition, evaluated)))
+            for evaluated in EVALUATIONS:
+                probability_fake = expit(score(images, condition.path(evaluated)))
                 tests[name][evaluated] = metrics(images.labels, probability_fake)
                 predictions.append(_predictions(name, evaluated, images, probability_fake))
         text = pd.concat(predictions).to_csv(index=False, float_format="%.6f")
@@ -221,7 +235,7 @@ class CellTask(_OfCell):
 
 def read_classifier(folder: Path, classifier: str) -> keras.Sequential:
     """The network of a finished cell or group. Raises UserError where its weights are not those that were recorded."""
-    network = models.CLASSIFIERS[classifier]()
+    network = models.build(classifier)
     cells.check_weights(folder)
     network.load_weights(folder / cells.WEIGHTS)
     return network

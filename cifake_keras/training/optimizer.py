@@ -3,7 +3,20 @@
 import keras
 import tensorflow as tf
 
+from cifake_keras.protocol import Hyperparameters
 from cifake_keras.training import replicas
+
+# Of a cosine schedule's steps: the share in which the learning rate rises.
+_RISING = 0.15
+
+
+def build_optimizer(hyperparameters: Hyperparameters, steps: int) -> "CoupledAdam":
+    """Adam with the L2 and the schedule of `hyperparameters`. steps: of an epoch."""
+    rate, total = hyperparameters.learning_rate, steps * hyperparameters.epochs
+    if hyperparameters.schedule == "cosine":
+        rising = int(_RISING * total)
+        rate = keras.optimizers.schedules.CosineDecay(0.0, total - rising, warmup_target=rate, warmup_steps=rising)
+    return CoupledAdam(rate, hyperparameters.l2)
 
 
 class CoupledAdam(keras.optimizers.Adam):

@@ -37,9 +37,9 @@ def part_of_mean(values: tf.Tensor) -> tf.Tensor:
     return tf.reduce_sum(values) / total(tf.cast(tf.size(values), tf.float32))
 
 
-def occupied(batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-    """The same, or zeros for one image where there is none: convolutions fail on an empty batch."""
-    return batch if _alone() else {name: _one_at_least(values) for name, values in batch.items()}
+def occupied(batch: dict) -> dict:
+    """The same tensors, or zeros for one image where there is none: convolutions fail on an empty batch."""
+    return batch if _alone() else tf.nest.map_structure(_one_at_least, batch)
 
 
 def _one_at_least(values: tf.Tensor) -> tf.Tensor:

@@ -39,7 +39,7 @@ def _index(card: dict) -> str:
     templates = Environment(loader=PackageLoader(__name__), autoescape=True, undefined=StrictUndefined)
     return templates.get_template("index.html").render(
         card=card,
-        classifier=protocol.CLASSIFIERS[card["classifier"]],
+        classifier=protocol.CLASSIFIERS[card["classifier"]].title,
         condition=protocol.CONDITIONS[card["condition"]].title,
         tests=_tests(card),
         training=", ".join(f"{name} ({count:,} images)" for name, count in cells.trained_on(card["data"]).items()),

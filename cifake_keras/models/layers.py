@@ -1,0 +1,42 @@
+"""The layers of the paper's networks. Weights and biases start as PyTorch's do: uniform within 1 / sqrt(fan_in)."""
+
+import math
+from collections.abc import Iterator
+
+import keras
+from keras import layers
+
+from cifake_keras.protocol import IMAGE_SIZE
+
+IMAGE_SHAPE = (IMAGE_SIZE, IMAGE_SIZE, 3)
+
+
+class Layers:
+    """Makes layers of one precision, each with its own seed, so that a model's seed decides all its weights.
+
+    precision: "float32" or "mixed_bfloat16" (weights float32 in both). The last layer of a network computes in float32:
+    a logit or a pixel wants the digits.
+    """
+
+    def __init__(self, seed: int, precision: str):
+        self._seeds: Iterator[int] = iter(range(1000 * seed, 1000 * (seed + 1)))
+        self._precision = precision
+
+    def _options(self, fan_in: int, activation: str | None, last: bool = False) -> dict:
+        bound = 1 / math.sqrt(fan_in)
+        return {
+            "kernel_initializer": keras.initializers.RandomUniform(-bound, bound, seed=next(self._seeds)),
+            "bias_initializer": keras.initializers.RandomUniform(-bound, bound, seed=next(self._seeds)),
+            "activation": activation,
+            "dtype": "float32" if last else self._precision,
+        }
+
+    def conv(self, inputs: int, filters: int, padding: str = "same", strides: int = 1) -> layers.Layer:
+        return layers.Conv2D(filters, 3, strides, padding, **self._options(9 * inputs, "relu"))
+
+    def transposed(self, filters: int, activation: str, last: bool = False) -> layers.Layer:
+        # PyTorch counts the outputs of a transposed convolution as its fan-in.
+        return layers.Conv2DTranspose(filters, 3, padding="same", **self._options(9 * filters, activation, last))
+
+    def dense(self, inputs: int, units: int, activation: str | None = "relu", last: bool = False) -> layers.Layer:
+        return layers.Dense(units, **self._options(inputs, activation, last))

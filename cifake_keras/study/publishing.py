@@ -1,0 +1,153 @@
+"""What a grid gives to others: the SavedModel of each condition with its card, and the examples of the figures."""
+
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from cifake_keras import protocol
+from cifake_keras.detector import formats, litert, model_card, saved_model
+from cifake_keras.evaluation import statistics
+from cifake_keras.evaluation.metrics import metrics
+from cifake_keras.protocol import CLASSES, FAKE, Condition
+from cifake_keras.records import cells
+from cifake_keras.records.examples import EXAMPLES
+from cifake_keras.runtime import files
+from cifake_keras.runtime.errors import UserError
+from cifake_keras.runtime.progress import say
+from cifake_keras.study import examples
+from cifake_keras.study.phase_run import PhaseRun
+from cifake_keras.study.tasks import read_classifier
+
+LIMITS = [
+    "It sees 32x32 pixels. A larger image is resized to that, which removes most of what a generator leaves behind.",
+    "It knows the photographs and the generators that it was trained on. Of other generators it misses more, and other "
+    "photographs it calls fake more often: see the tests on what training had not shown it.",
+    "A probability is calibrated for images like those of its training, half of which are fakes.",
+    "What it says of one image is no proof.",
+]
+
+
+def publish(phase: PhaseRun) -> None:
+    """Draws the figures' examples and exports each condition's best cell by validation accuracy, unless it has been.
+
+    Exported comes last, so that a run that was killed in between does both.
+    """
+    best = {
+        condition: cell
+        for condition in map(phase.settings.condition, protocol.CONDITIONS)
+        if (cell := best_cell(phase.settings.results_dir, phase.phase.name, condition.name))
+    }
+    outdated = {condition: cell for condition, cell in best.items() if not _is_exported(phase, condition, *cell)}
+    if not outdated:
+        return
+    networks = {
+        condition: (read_classifier(folder, metrics["classifier"]), phase.networks(condition.steps))
+        for condition, (folder, metrics) in best.items()
+    }
+    folder = cells.phase_folder(phase.settings.results_dir, phase.phase.name)
+    examples.make(phase.settings.preset, phase.data, networks).write(folder / EXAMPLES)
+    for condition, cell in outdated.items():
+        target = _exported(phase, condition)
+        saved_model.write(target, condition, *networks[condition], phase.settings.kernel, card_of(*cell))
+        say(f"SavedModel of {condition.title}: {target}")
+
+
+def _exported(phase: PhaseRun, condition: Condition) -> Path:
+    return phase.settings.saved_models_dir / phase.phase.name / condition.name
+
+
+def _is_exported(phase: PhaseRun, condition: Condition, folder: Path, metrics: dict) -> bool:
+    return model_card.read(_exported(phase, condition)) == card_of(folder, metrics)
+
+
+def best_cell(results_dir: Path, phase: str, condition: str) -> tuple[Path, dict] | None:
+    """The folder and metrics of the finished cell with the best validation accuracy."""
+    folders = [folder for folder in cells.finished(results_dir, phase, condition) if (folder / cells.WEIGHTS).exists()]
+    done = [(folder, files.read_json(folder / cells.METRICS)) for folder in folders]
+    return max(done, key=lambda cell: cell[1]["validation_accuracy"], default=None)
+
+
+def card_of(folder: Path, metrics: dict) -> dict:
+    """What a user of a cell's SavedModel should know. folder, metrics: the cell's."""
+    named = (
+        "preset",
+        "phase",
+        "condition",
+        "classifier",
+        "seed",
+        "selection",
+        "hyperparameters",
+        "kernel",
+        "precision",
+    )
+    procedural = metrics["preset"] == "demo"
+    return {
+        "model": "cifake_keras " + version("cifake-keras"),
+        "task": "probability that a 32x32 image was made by a generator (positive class: FAKE)",
+        "trained_on": "procedural images, not the paper's data" if procedural else "real data",
+        "threshold": protocol.THRESHOLD,
+        "threshold_choice": "fixed before any test, not tuned",
+        **{key: metrics[key] for key in named},
+        "chosen": "the best validation accuracy of all seeds and classifiers",
+        **{key: metrics[key] for key in ("n_train", "n_validation", "validation_accuracy", "data")},
+        "in_sample": next(iter(metrics["tests"])),
+        "tests": _with_intervals(folder, metrics["tests"]),
+        "interval": "95%, over test images alone: what another training would change is not in it",
+        "limits": LIMITS,
+    }
+
+
+def _with_intervals(folder: Path, tests: dict) -> dict:
+    """The metrics, those too that there were not yet when the cell was finished, and their intervals."""
+    predictions = pd.read_csv(folder / cells.PREDICTIONS).groupby(["test_set", "evaluation"])
+    return {
+        test: {
+            evaluation: _scores(predictions.get_group((test, evaluation)), scores)
+            for evaluation, scores in evaluations.items()
+        }
+        for test, evaluations in tests.items()
+    }
+
+
+def _scores(predictions: pd.DataFrame, scores: dict) -> dict:
+    fake = (predictions["label"] == CLASSES[FAKE]).to_numpy()
+    probability = predictions["probability_fake"].to_numpy()
+    measured = metrics(fake.astype(int), probability, scores["threshold"])
+    return measured | scores | {"intervals": _intervals(fake, probability, scores)}
+
+
+def _intervals(fake: np.ndarray, probability: np.ndarray, scores: dict) -> dict[str, list[float]]:
+    """[low, high] by metric; of none where a class has a single image."""
+    if min(scores["n_real"], scores["n_fake"]) < 2:
+        return {}
+    right = (probability >= scores["threshold"])[None] == fake
+    estimates = {
+        "accuracy": statistics.estimate(right, fake),
+        "balanced_accuracy": statistics.estimate(right, fake, balanced=True),
+        "tpr": statistics.estimate(right[:, fake]),
+        "tnr": statistics.estimate(right[:, ~fake]),
+        "auc": statistics.auc(probability, fake),
+    }
+    return {name: np.clip(estimate.interval, 0, 1).round(4).tolist() for name, estimate in estimates.items()}
+
+
+def write_detector(results_dir: Path, phase: str, condition: Condition, target: Path) -> float:
+    """Writes the SavedModel of a condition's best cell and beside it its LiteRT file, as they come with the package.
+
+    Returns the largest difference of their probabilities. Raises UserError where no such cell is finished, or where
+    the condition has networks beside the classifier, which its cells do not hold.
+    """
+    best = best_cell(results_dir, phase, condition.name)
+    if not best or any(step.network for step in condition.steps):
+        raise UserError(
+            f"{results_dir} has no finished cell of {phase} {condition.name} with a network of its own alone."
+        )
+    folder, recorded = best
+    card, network = card_of(*best), read_classifier(folder, recorded["classifier"])
+    with files.replacing(target) as temporary:
+        saved_model.write(temporary, condition, network, {}, recorded["kernel"], card)
+        difference = formats.write(temporary, "litert", temporary / litert.FILE)
+        model_card.write(temporary, card)
+    return difference
