@@ -14,6 +14,7 @@ JOBS ?= $(shell nproc)
 
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+LINTERS := .venv/.linters
 
 .PHONY: install demo paper paper-available tables figures report test test-fast bench lint clean
 
@@ -72,8 +73,11 @@ bench: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]' --constraint constraints.txt
 	$(BIN)/python scripts/bench.py
 
-lint: $(INSTALLED)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[lint]' --constraint constraints.txt
+$(LINTERS): $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[lint]' --constraint $(CONSTRAINTS)
+	touch $@
+
+lint: $(LINTERS)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-logo

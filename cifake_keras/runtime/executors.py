@@ -61,7 +61,7 @@ def work(jobs: Sequence[Job]) -> None:
             waiting = False
             continue
         if not waiting:
-            progress.say(f"waiting for what another process is doing: {', '.join(job.title for job in left)}")
+            progress.say(f"waiting for another process to finish: {', '.join(job.title for job in left)}")
         waiting = True
         time.sleep(_WAIT)
 

@@ -74,7 +74,7 @@ def test_whoever_has_to_wait_says_for_what(tmp_path, capsys, monkeypatch):
         other = threading.Timer(0.5, task.run)
         other.start()
         executors.work([task])
-    assert capsys.readouterr().err.count("waiting for what another process is doing: 0") == 1
+    assert capsys.readouterr().err.count("waiting for another process to finish: 0") == 1
     assert (task.folder / "done").read_text().count("\n") == 1
 
 
