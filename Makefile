@@ -60,7 +60,8 @@ tables figures: $(INSTALLED)
 report: tables figures
 	$(BIN)/cifake-keras $@ --results-dir $(RESULTS)
 
-# A file of tests stays in one process, as its tests share what they need.
+# The processes of the tests share the cores. A file stays in one process, as its tests share what they need.
+test test-fast: export OPENBLAS_NUM_THREADS = 1
 test: $(INSTALLED)
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
 

@@ -13,6 +13,8 @@ from cifake_keras.runtime.interruption import Interrupted
 from cifake_keras.training import classifiers
 from cifake_keras.training.fitting import Session
 
+pytestmark = pytest.mark.slow
+
 CANDIDATES = candidate(), candidate(2e-3, 1e-2)
 
 
