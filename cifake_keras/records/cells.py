@@ -8,6 +8,7 @@ from cifake_keras import protocol
 from cifake_keras.runtime import files
 from cifake_keras.runtime.errors import UserError
 
+RUNS = "runs"  # below a results folder
 CONFIG, HISTORY, PREDICTIONS, METRICS = "config.json", "history.csv", "predictions.csv", "metrics.json"
 WEIGHTS = "model.weights.h5"
 EXAMINATION = "examination"  # a folder in a cell's
@@ -42,7 +43,7 @@ def step_folder(results_dir: Path, phase: str, step: str) -> Path:
 
 
 def phase_folder(results_dir: Path, phase: str) -> Path:
-    return results_dir / "runs" / phase
+    return results_dir / RUNS / phase
 
 
 def group_folder(sweep: Path, group: int) -> Path:
@@ -53,8 +54,16 @@ def group_folder(sweep: Path, group: int) -> Path:
 def finished(results_dir: Path, phase: str = "*", condition: str = "*", classifier: str = "*") -> list[Path]:
     """The folders of the finished cells, sorted by name."""
     return sorted(
-        path.parent for path in (results_dir / "runs").glob(f"{phase}/{condition}/{classifier}/seed-*/{METRICS}")
+        path.parent for path in (results_dir / RUNS).glob(f"{phase}/{condition}/{classifier}/seed-*/{METRICS}")
     )
+
+
+def examined(results_dir: Path, phase: str, condition: str, classifier: str) -> list[Cell]:
+    """The examined cells, by their seeds."""
+    folder = phase_folder(results_dir, phase) / condition / classifier
+    done = folder.glob(f"seed-*/{EXAMINATION}/{METRICS}")
+    seeds = sorted(int(path.parents[1].name.removeprefix("seed-")) for path in done)
+    return [Cell(phase, condition, classifier, seed) for seed in seeds]
 
 
 def examination_folder(results_dir: Path, cell: Cell) -> Path:
@@ -63,7 +72,7 @@ def examination_folder(results_dir: Path, cell: Cell) -> Path:
 
 def claim(results_dir: Path, folder: Path) -> Path:
     """The lock file of the process that fills `folder`."""
-    return results_dir / ".claims" / "-".join(folder.relative_to(results_dir / "runs").parts)
+    return results_dir / ".claims" / "-".join(folder.relative_to(results_dir / RUNS).parts)
 
 
 def export_claim(results_dir: Path, phase: str) -> Path:
