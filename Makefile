@@ -1,37 +1,40 @@
 # Every target makes the virtual environment when there is none.
 # PYTHON makes it. RESULTS is what tables and figures are made of. ARCHIVES and PAPER are where `make paper` finds
-# the archives and puts what it makes of them; GRID_OPTIONS are further options of its run-grid. JOBS share the work.
+# the archives and puts what it makes of them; GRID_OPTIONS are further options of its run-grid, and of the demo's.
+# JOBS share the work.
+# CONSTRAINTS pins versions; /dev/null takes the newest.
 PYTHON ?= python3
 RESULTS ?= results
 ARCHIVES ?= archives
 PAPER ?= paper
 GRID_OPTIONS ?=
+CONSTRAINTS ?= constraints.txt
 LISTS ?=
 JOBS ?= $(shell nproc)
 
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: install demo paper paper-available tables figures report test bench lint clean
+.PHONY: install demo paper paper-available tables figures report test test-fast bench lint clean
 
 install: $(INSTALLED)
 
 $(INSTALLED): setup.cfg pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv || { rm -rf .venv; exit 1; }
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]' --constraint constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]' --constraint $(CONSTRAINTS)
 	touch $@
 
 # The whole study, small, on images that the package makes itself.
 demo: $(INSTALLED)
 	$(BIN)/cifake-keras data prepare procedural --data-dir demo/data
 	$(BIN)/cifake-keras run-grid --preset demo --no-sweep --jobs $(JOBS) --data-dir demo/data \
-		--results-dir demo/results --saved-models-dir demo/saved_models
+		--results-dir demo/results --saved-models-dir demo/saved_models $(GRID_OPTIONS)
 	$(BIN)/cifake-keras figures --results-dir demo/results
 	$(BIN)/cifake-keras tables --results-dir demo/results
 
 # The study on real images, as far as their archives are at hand; goes on where it was stopped.
 paper: $(INSTALLED)
-	bash scripts/prepare_archives.sh $(BIN)/cifake-keras $(ARCHIVES) $(PAPER)/data
+	$(BIN)/cifake-keras data prepare all --from $(ARCHIVES) --data-dir $(PAPER)/data
 	$(BIN)/cifake-keras run-grid --preset available --jobs $(JOBS) --data-dir $(PAPER)/data \
 		--results-dir $(PAPER)/results --saved-models-dir $(PAPER)/saved_models $(GRID_OPTIONS)
 	$(BIN)/cifake-keras figures --results-dir $(PAPER)/results
@@ -42,7 +45,7 @@ paper: $(INSTALLED)
 paper-available: EXAMINED = --seeds 5 --jobs $(JOBS) --data-dir $(PAPER)/data --results-dir $(PAPER)/results
 paper-available: AUTHORS = $(if $(LISTS),--validation-files $(LISTS))
 paper-available: $(INSTALLED)
-	bash scripts/prepare_archives.sh $(BIN)/cifake-keras $(ARCHIVES) $(PAPER)/data
+	$(BIN)/cifake-keras data prepare all --from $(ARCHIVES) --data-dir $(PAPER)/data
 	$(BIN)/cifake-keras run-grid $(EXAMINED) $(AUTHORS) --phase phase1 --saved-models-dir $(PAPER)/saved_models
 	$(BIN)/cifake-keras run-grid $(EXAMINED) $(AUTHORS) --phase phase2 --no-sweep --saved-models-dir $(PAPER)/saved_models
 	$(BIN)/cifake-keras examine $(EXAMINED) $(AUTHORS)
@@ -56,8 +59,13 @@ tables figures: $(INSTALLED)
 report: tables figures
 	$(BIN)/cifake-keras $@ --results-dir $(RESULTS)
 
+# A file of tests stays in one process, as its tests share what they need.
 test: $(INSTALLED)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
+
+# What does not train and starts no program: for the edit-test loop, of every wing.
+test-fast: $(INSTALLED)
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile -m 'not slow'
 
 # Ours beside the machine's bound and PyTorch; half an hour on two cores, most of it PyTorch's.
 bench: $(INSTALLED)
@@ -68,10 +76,14 @@ lint: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[lint]' --constraint constraints.txt
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/mypy
 	$(BIN)/bandit --quiet --recursive cifake_keras
 	# Scripts start processes, which bandit counts as a weak spot of low severity.
 	$(BIN)/bandit --quiet --recursive -ll scripts
-	$(BIN)/pip-audit --requirement constraints.txt --no-deps --disable-pip
+	# It fails also where its database is out of reach, but then it lists nothing.
+	listed=$$($(BIN)/pip-audit --requirement constraints.txt --no-deps --disable-pip) || test -z "$$listed" || \
+		{ echo "$$listed"; exit 1; }
 
 clean:
 	rm -rf .venv demo build *.egg-info

@@ -3,6 +3,7 @@
 The public API is `load_detector` and the `Detector` that it makes; see `cifake_keras.detector`.
 """
 
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import wrapt
@@ -30,6 +31,6 @@ def __dir__() -> list[str]:
 
 
 @wrapt.when_imported("tensorflow_datasets.core.registered")
-def _provide_sources(registered) -> None:
+def _provide_sources(registered: ModuleType) -> None:
     """`tfds.load("cifake")` and its like work, and who never uses TFDS does not pay for its import."""
     registered.add_dataset_builder_provider(Provider(), index=0)

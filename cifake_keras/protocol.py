@@ -15,6 +15,9 @@ CLASSES = ("REAL", "FAKE")
 REAL, FAKE = range(2)
 KERNELS = ("bilinear", "nearest", "box", "bicubic", "lanczos")
 PRESETS = ("paper", "available", "demo")
+# Splits that are no test set.
+TRAIN, VALIDATION = "train", "validation"
+
 EVALUATIONS = MATCHED, CLEAN = ("matched", "clean")
 
 # Ranges of pixels.
@@ -38,6 +41,7 @@ class Source:
 
     name: how phases and tables call it. dataset: its TFDS name and config below the data folder.
     command: what prepares it. origin: where its files come from, under which licence, and whom to cite.
+    archive: the name of the file that `data prepare all` looks for; none where the images are made.
     """
 
     name: str
@@ -46,6 +50,7 @@ class Source:
     origin: str = ""
     licence: str = ""
     citation: str = ""
+    archive: str = ""
 
 
 @dataclass(frozen=True)
@@ -247,10 +252,10 @@ class Reading:
         return replace(condition, steps=tuple(replacements.get(step.name, step) for step in condition.steps))
 
 
-def _generator(name: str, dataset: str) -> Source:
+def _generator(name: str, dataset: str, archive: str) -> Source:
     command = f"cifake-keras data prepare image_folder --generator {name}"
     citation = "Lu et al., Seeing is not always believing, NeurIPS Datasets and Benchmarks 2023, arXiv 2304.13023"
-    return Source(name, dataset, command, "Hugging Face: InfImagine/FakeImageDataset", "Apache-2.0", citation)
+    return Source(name, dataset, command, "Hugging Face: InfImagine/FakeImageDataset", "Apache-2.0", citation, archive)
 
 
 def _procedural(name: str) -> Source:
@@ -267,6 +272,7 @@ SOURCES = {
             "GitHub: jordan-bird/CIFAKE-Real-and-AI-Generated-Synthetic-Images",
             "MIT",
             "Bird and Lotfi, CIFAKE, IEEE Access 12 (2024) 15642-15650, and Krizhevsky (2009) for CIFAR-10",
+            "archive.zip",
         ),
         Source(
             "ImageNet",
@@ -275,11 +281,12 @@ SOURCES = {
             "http://cs231n.stanford.edu/tiny-imagenet-200.zip",
             "ImageNet's terms of access, for research that is not commercial",
             "Le and Yang, Tiny ImageNet Visual Recognition Challenge (2015)",
+            "tiny-imagenet-200.zip",
         ),
-        _generator("SDv1.5", "image_folder/sdv15"),
-        _generator("IFv1", "image_folder/ifv1"),
-        _generator("SDv2.1", "image_folder/sdv21"),
-        _generator("CogView2", "image_folder/cogview2"),
+        _generator("SDv1.5", "image_folder/sdv15", "sd-v1-5.zip"),
+        _generator("IFv1", "image_folder/ifv1", "if-v1.zip"),
+        _generator("SDv2.1", "image_folder/sdv21", "sd-v2-1.zip"),
+        _generator("CogView2", "image_folder/cogview2", "cogview2.zip"),
         _procedural("camera"),
         _procedural("telephone"),
         _procedural("nearest"),

@@ -146,7 +146,7 @@ def damaged(content: bytes, other: bytes, rng: np.random.Generator) -> bytes:
 def examine(origin: Path, neighbours: dict[str, bytes], whole: bool, findings: Findings) -> None:
     """Reads a folder or archive. `neighbours` are undamaged; `whole` tells that it must not be refused altogether."""
     try:
-        found = read(origin, findings)
+        outcomes = read(origin, findings)
     except UserError as error:
         findings.archives_refused += 1
         note(str(error).replace(str(origin), "archive"), findings)
@@ -158,12 +158,12 @@ def examine(origin: Path, neighbours: dict[str, bytes], whole: bool, findings: F
         return
     findings.archives_read += origin.is_file()
     for name, content in neighbours.items():
-        if np.array_equal(found.pop(name, None), reading.decode(content)):
+        if np.array_equal(outcomes.pop(name, None), reading.decode(content)):
             findings.neighbours_kept += 1
         else:
             findings.failures.append(f"{origin.name}: {name}, which is undamaged, was not kept as it is")
-    refused = [outcome for outcome in found.values() if isinstance(outcome, str)]
-    findings.images_kept += len(found) - len(refused)
+    refused = [outcome for outcome in outcomes.values() if isinstance(outcome, str)]
+    findings.images_kept += len(outcomes) - len(refused)
     findings.images_refused += len(refused)
     for reason in refused:
         note(reason, findings)
@@ -171,17 +171,19 @@ def examine(origin: Path, neighbours: dict[str, bytes], whole: bool, findings: F
 
 def read(origin: Path, findings: Findings) -> dict[str, np.ndarray | str]:
     """The pixels of each image, or the reason why it is refused."""
-    found = {}
+    outcomes = {}
     start = time.perf_counter()
     for name, content in reading.read(origin, reading.names(origin)):
         try:
-            found[name] = reading.decode(content)
+            if isinstance(content, reading.UnreadableImage):
+                raise content
+            outcomes[name] = reading.decode(content)
         except reading.UnreadableImage as error:
-            found[name] = str(error)
+            outcomes[name] = str(error)
         now = time.perf_counter()
         findings.slowest_seconds = max(findings.slowest_seconds, now - start)
         start = now
-    return found
+    return outcomes
 
 
 def note(reason: str, findings: Findings) -> None:

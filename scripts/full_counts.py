@@ -7,7 +7,6 @@ made of procedural images is left that could be taken for the paper's.
 
 import contextlib
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -18,7 +17,6 @@ from pathlib import Path
 
 import click
 import memory
-import scaled
 import stand_ins
 
 from cifake_keras import protocol
@@ -39,12 +37,12 @@ NOTE = (
 Images = Counter[tuple[str, str, str]]
 
 
-def commands(archives: dict[str, Path], folder: Path) -> dict[str, list]:
-    """What is run on the archives, each with the options that are of this machine."""
+def commands(archives: dict[str, Path], scale: float, folder: Path) -> dict[str, list]:
+    """What is run on the archives, each with the options that are of this machine and of this scale."""
     data_dir = ["--data-dir", folder / "data"]
     prepare = {protocol.SOURCES[name].command: ["--from", path, *data_dir] for name, path in archives.items()}
     results = ["--results-dir", folder / "results", "--saved-models-dir", folder / "saved_models"]
-    return prepare | {GRID: [*data_dir, *results]}
+    return prepare | {GRID: ["--scale", scale, *data_dir, *results]}
 
 
 def table(phase: Phase) -> Images:
@@ -74,18 +72,18 @@ def used(data: list[dict]) -> Images:
 
 def as_table(images: Images) -> Images:
     """Puts validation to training, as `table` does."""
-    found = Counter()
+    joined = Counter()
     for (split, title, source), count in images.items():
-        found[composition.TRAIN if split == composition.VALIDATION else split, title, source] += count
-    return found
+        joined[composition.TRAIN if split == composition.VALIDATION else split, title, source] += count
+    return joined
 
 
 def by_split(images: Images) -> dict[str, dict[str, int]]:
     """As {"train": {"REAL CIFAKE": 25000, ...}, ...}."""
-    found = {}
+    splits = {}
     for (split, title, source), count in images.items():
-        found.setdefault(split, {})[f"{title} {source}"] = count
-    return found
+        splits.setdefault(split, {})[f"{title} {source}"] = count
+    return splits
 
 
 @contextlib.contextmanager
@@ -100,14 +98,13 @@ def measured(title: str, steps: dict[str, dict]) -> Iterator[None]:
 
 def run(phase: Phase, scale: float, folder: Path) -> dict:
     """What full_counts.json is to hold. Ends the program where a command fails: it has said why."""
-    program = ["-m", "cifake_keras.cli"] if scale == 1 else [scaled.__file__]
     steps: dict[str, dict] = {}
     with measured("making the images", steps):
         archives = stand_ins.write(phase, folder / "archives")
-    for command, options in commands(archives, folder).items():
+    for command, options in commands(archives, scale, folder).items():
         with measured(command, steps):
-            line = [sys.executable, *program, *command.split()[1:], *options]
-            status = subprocess.run(line, env=os.environ | {"SCALE": str(scale)}).returncode
+            line = [sys.executable, "-m", "cifake_keras.cli", *command.split()[1:], *map(str, options)]
+            status = subprocess.run(line).returncode
         if status:
             raise SystemExit(status)
     return {"note": NOTE, "scale": scale, **checked(phase, folder / "results"), "steps": steps}
@@ -117,9 +114,9 @@ def checked(phase: Phase, results_dir: Path) -> dict:
     """The images that all four conditions used. Ends the program where they are not those of the phase."""
     grid = cells.grid([phase.name], protocol.CONDITIONS, ["paper"], seeds=[0])
     metrics = {cell.condition: files.read_json(cell.folder(results_dir) / cells.METRICS) for cell in grid}
-    for condition, found in metrics.items():
-        if as_table(used(found["data"])) != table(phase):
-            raise SystemExit(f"{condition} used other images than {phase.title} has: {used(found['data'])}")
+    for condition, recorded in metrics.items():
+        if as_table(used(recorded["data"])) != table(phase):
+            raise SystemExit(f"{condition} used other images than {phase.title} has: {used(recorded['data'])}")
     first = next(iter(metrics.values()))
     images = used(first["data"])
     return {
@@ -142,12 +139,12 @@ def checked(phase: Phase, results_dir: Path) -> dict:
     type=click.FloatRange(0, 1, min_open=True),
     default=1,
     show_default=True,
-    help="A share of the counts, to try this: what it finds is printed and not written.",
+    help="Share of the counts, for a trial: the result is printed and not written.",
 )
 def main(folder: Path | None, results_dir: Path, scale: float) -> None:
     """Run Phase 2 at the paper's counts on procedural images, and write results/full_counts.json."""
     say(NOTE)
-    phase = scaled.scaled(protocol.phases("paper")[PHASE], scale)
+    phase = protocol.phases("paper", scale)[PHASE]
     with tempfile.TemporaryDirectory(dir=folder) as temporary:
         result = run(phase, scale, Path(temporary))
     if scale == 1:

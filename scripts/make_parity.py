@@ -34,14 +34,14 @@ def losses() -> np.ndarray:
     network = with_weights(classifier(), parity.parameters(parity.CLASSIFIER, 1))
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-3, weight_decay=5e-4)
     images, labels = torch.from_numpy(parity.images()).permute(0, 3, 1, 2), torch.from_numpy(parity.LABELS)
-    found = []
+    values = []
     for _ in range(3):
         loss = nn.functional.binary_cross_entropy_with_logits(network(images), labels)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        found.append(loss.item())
-    return np.array(found, np.float32)
+        values.append(loss.item())
+    return np.array(values, np.float32)
 
 
 def main() -> None:

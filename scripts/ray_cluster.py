@@ -65,7 +65,7 @@ def run(*arguments: object) -> None:
 
 
 def done(results_dir: Path) -> list[Path]:
-    return list(results_dir.glob(f"runs/*/*/*/seed-*/{cells.METRICS}"))
+    return cells.finished(results_dir)
 
 
 def disturbed(grid: Sequence[object], results_dir: Path, after: int) -> int:
@@ -115,9 +115,9 @@ def main(results_dir: Path) -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         run("data", "prepare", "procedural", "--data-dir", folder / "data")
-        found = compared(folder / "data", folder)
-    files.write_json(results_dir / "ray.json", found)
-    if not found["identical"]:
+        result = compared(folder / "data", folder)
+    files.write_json(results_dir / "ray.json", result)
+    if not result["identical"]:
         raise SystemExit("the numbers of the cluster are not those of this machine")
 
 

@@ -53,8 +53,8 @@ def logits(setting: Setting) -> tuple[float, float]:
 
     if not setting.seed_sd:
         return optimize.brentq(lambda mean: excess((mean, 0))[0], 0, 50), 0.0
-    (mean, sd), _, found, message = optimize.fsolve(excess, (special.logit(setting.accuracy), 0.2), full_output=True)
-    assert found == 1, message
+    (mean, sd), _, status, message = optimize.fsolve(excess, (special.logit(setting.accuracy), 0.2), full_output=True)
+    assert status == 1, message
     return mean, sd
 
 
@@ -91,12 +91,12 @@ def simulate(setting: Setting, seed: int) -> dict[str, float]:
     """Of STUDIES studies the shares that cover and that reject, and the mean half-widths in points."""
     rng = np.random.Generator(np.random.SFC64(seed))
     source, drawn = studies(setting, rng), (resamples(setting.seeds, rng), resamples(setting.images, rng))
-    found = []
+    rows = []
     for _ in range(STUDIES // BATCH):
         batch = np.stack([next(source) for _ in range(BATCH)])
         for study, (low, high), (lowest, highest) in zip(batch, *(i.T for i in bootstrap(batch, *drawn)), strict=True):
             ours, paired = statistics.estimate(study[0]), statistics.difference(*study)
-            found.append(
+            rows.append(
                 {
                     "coverage": abs(ours.value - setting.accuracy) <= ours.half_width,
                     "bootstrap_coverage": low <= setting.accuracy <= high,
@@ -106,7 +106,7 @@ def simulate(setting: Setting, seed: int) -> dict[str, float]:
                     "bootstrap_half_width": 100 * (high - low) / 2,
                 }
             )
-    return pd.DataFrame(found).mean().to_dict()
+    return pd.DataFrame(rows).mean().to_dict()
 
 
 def ranges(table: pd.DataFrame) -> str:

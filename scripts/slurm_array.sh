@@ -4,7 +4,7 @@
 #     cifake-keras grid-commands --phase phase1 --seeds 5 > cells.txt
 #     sbatch --array=1-"$(wc -l < cells.txt)" scripts/slurm_array.sh cells.txt
 #
-# A job that comes to its time limit is told two minutes before, and saves where it is; the same sbatch goes on from
+# A job gets a signal two minutes before its time limit, and saves where it is; the same sbatch goes on from
 # there, and passes over what is done. A job whose machine fails, or that is preempted, is queued again by Slurm.
 #SBATCH --job-name=cifake-keras
 #SBATCH --cpus-per-task=2

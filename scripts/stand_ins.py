@@ -31,8 +31,11 @@ JOBS = 2
 
 
 def write(phase: Phase, folder: Path) -> dict[str, Path]:
-    """A zip archive for each source of the phase, with as many images as the phase takes. Returns them by source."""
-    archives = {draw.source: folder / f"{draw.source}.zip" for draw in phase.draws()}
+    """A zip archive for each source of the phase, with as many images as the phase takes. Returns them by source.
+
+    They have the names that `cifake-keras data prepare all` looks for.
+    """
+    archives = {draw.source: folder / protocol.SOURCES[draw.source].archive for draw in phase.draws()}
     with ProcessPoolExecutor(JOBS, get_context("spawn")) as processes:
         list(processes.map(_write_archive, itertools.repeat(phase), archives, archives.values()))
     return archives

@@ -24,3 +24,9 @@ def data_dir(tmp_path_factory) -> Path:
     prepared.prepare("tiny_imagenet", folder, origin=imagenet)
     prepared.prepare("image_folder", folder, origin=sdv15, title="SDv1.5", label="FAKE")
     return folder
+
+
+def pytest_collection_modifyitems(items):
+    """Files with slow tests come first, so that processes which share the files end at about the same time."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)

@@ -73,4 +73,4 @@ def channels_last(shape: tuple[int, int, int]) -> np.ndarray:
 
 
 def paper() -> keras.Sequential:
-    return from_pytorch(models.paper(), parity.parameters(parity.CLASSIFIER, 1), {2: (32, 32, 32)}, {})
+    return from_pytorch(models.build("paper"), parity.parameters(parity.CLASSIFIER, 1), {2: (32, 32, 32)}, {})

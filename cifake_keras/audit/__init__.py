@@ -1,4 +1,4 @@
-"""What could make a result look better than it is: images that recur, confounds, and what simple measures reach.
+"""What could make a result look better than it is: duplicate images, confounds, and what simple measures reach.
 
 `run` writes, below a results folder, `audit/<phase>/`:
 
@@ -24,7 +24,7 @@ from cifake_keras.runtime.progress import say
 from cifake_keras.splits import composition
 from cifake_keras.splits.composition import ImageSet
 
-# The places that duplicates are counted within and between.
+# The divisions of the images into places, within and between which duplicates are counted.
 DIVISIONS = {
     "class": ["source", "class"],
     "official split": ["source", "class", "split"],
@@ -70,7 +70,8 @@ def run(phase: str, preset: str, data_dir: Path, results_dir: Path, validation_f
         temporary.mkdir()
         for name, table in tables.items():
             table.to_csv(temporary / f"{name}.csv", index=False, float_format="%.6g", lineterminator="\n")
-        np.savez_compressed(temporary / "examples.npz", **_pictures(images, pairs, described))
+        rows, pictures = _pictures(images, pairs, described)
+        np.savez_compressed(temporary / "examples.npz", rows=rows, images=pictures)
         files.write_json(temporary / "audit.json", settings)
 
 
@@ -92,14 +93,14 @@ def _sources(examples: pd.DataFrame) -> pd.DataFrame:
 
 
 def _files(examples: pd.DataFrame) -> pd.DataFrame:
-    """The most frequent of each source and class first."""
+    """Of each source and class the most frequent kinds first."""
     kinds = examples.groupby(["source", "class", *confounds.CATEGORIES], sort=False)
     table = kinds.agg(images=("row", "size"), median_bytes=("bytes", "median")).reset_index()
     return table.sort_values("images", ascending=False).sort_values(["source", "class"], kind="stable")
 
 
 def _ordered(pairs: pd.DataFrame, places: pd.Series) -> pd.DataFrame:
-    """The nearest first, and the ends of each by the names of their places."""
+    """The nearest pairs first; the two ends of a pair by the names of their places."""
     swapped = places.loc[pairs["first"]].to_numpy() > places.loc[pairs["second"]].to_numpy()
     ends = np.where(swapped, pairs[["second", "first"]].to_numpy().T, pairs[["first", "second"]].to_numpy().T)
     pairs = pairs.assign(first=ends[0], second=ends[1])
@@ -119,8 +120,9 @@ def _described(pairs: pd.DataFrame, examples: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([pairs[["kind", "distance"]], *ends], axis=1)
 
 
-def _pictures(images: ImageSet, pairs: pd.DataFrame, described: pd.DataFrame) -> dict[str, np.ndarray]:
+def _pictures(images: ImageSet, pairs: pd.DataFrame, described: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Some rows of `pairs`, and their images, uint8 [rows, 2, 32, 32, 3]."""
     places = [f"{end}_{column}" for end in ("first", "second") for column in ("source", "class", "used_in")]
     rows = described.groupby(["kind", *places]).head(_EXAMPLES).index
     ends = [images.images(pairs.loc[rows, end].to_numpy()) for end in ("first", "second")]
-    return {"rows": rows.to_numpy(), "images": np.stack(ends, axis=1)}
+    return rows.to_numpy(), np.stack(ends, axis=1)

@@ -1,4 +1,4 @@
-"""All images of a phase's sources, used or not, and where each one was dealt to."""
+"""All images of a phase's sources, used or not, with the split that each is in."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -24,7 +24,7 @@ def read(data: PhaseImages, data_dir: Path) -> ImageSet:
     """Every image of the sources that `data` was composed of.
 
     The examples have, beside the columns of a split, `class` (REAL or FAKE), `used_in` (train, validation, a test
-    set's name, or unused), and what the files were: FILE_COLUMNS and `native_pixels`.
+    set's name, or unused), and of the files FILE_COLUMNS and `native_pixels`.
     """
     parts = {composition.TRAIN: data.train, composition.VALIDATION: data.validation, **data.tests}
     used_in = pd.concat([part.examples[["source", "row"]].assign(used_in=name) for name, part in parts.items()])
@@ -35,7 +35,7 @@ def read(data: PhaseImages, data_dir: Path) -> ImageSet:
 
 
 def _source(data_dir: Path, name: str) -> Prepared:
-    """With the columns of `read`, but for where its images are used."""
+    """With the columns of `read` but `used_in`."""
     dataset = protocol.SOURCES[name].dataset
     source = prepared.load(data_dir, dataset, protocol.KERNELS[0])
     examples = source.examples.merge(prepared.originals(data_dir, dataset), how="left", on="filename")

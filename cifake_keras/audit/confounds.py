@@ -24,12 +24,12 @@ _FOLDS = 5
 
 
 def rate(examples: pd.DataFrame, tests: list[str]) -> pd.DataFrame:
-    """A row a test set and measure: auc of the measure as a score of being fake, and what is typical of each class.
+    """A row a test set and measure: auc of the measure as a score of being fake, and the typical value of each class.
 
-    Of a number, auc is 0.5 where it tells nothing, below where fakes have less of it, and its median is typical.
-    A category, whose most frequent value is typical, has no order: its score is how often it was fake in the other
-    four fifths of the test set, by a logistic regression that draws rare categories towards the rest, and auc is the
-    mean of the fifths. So neither many categories nor rare ones make it seem to tell more than it does.
+    Of a number, auc is 0.5 where it separates nothing and lower where fakes have less of it; typical is the median.
+    A category has no order: typical is the most frequent one, and the score of an image is how often its category was
+    fake in the other four fifths of the test set, by a logistic regression that draws rare categories towards the
+    rest; auc is the mean of the fifths. So neither many categories nor rare ones raise it.
     examples: `used_in`, `label` (of both classes in each of `tests`) and a column a measure.
     """
     sets = {test: examples[examples["used_in"] == test] for test in tests}
@@ -38,9 +38,14 @@ def rate(examples: pd.DataFrame, tests: list[str]) -> pd.DataFrame:
 
 def _row(test: str, name: str, images: pd.DataFrame) -> dict:
     auc, typical = (_category_auc, _most_frequent) if name in CATEGORIES else (roc_auc_score, pd.Series.median)
-    of = {label: typical(images.loc[images["label"] == label, name]) for label in (REAL, FAKE)}
-    told = auc(images["label"], images[name])
-    return {"test_set": test, "measure": name, "auc": told, "typical_real": of[REAL], "typical_fake": of[FAKE]}
+    of_class = {label: typical(images.loc[images["label"] == label, name]) for label in (REAL, FAKE)}
+    return {
+        "test_set": test,
+        "measure": name,
+        "auc": auc(images["label"], images[name]),
+        "typical_real": of_class[REAL],
+        "typical_fake": of_class[FAKE],
+    }
 
 
 def _category_auc(labels: pd.Series, categories: pd.Series) -> float:

@@ -24,8 +24,8 @@ MAX_DISTANCE = 20.0
 def find(images: ImageSet) -> pd.DataFrame:
     """A row a pair: kind (exact or near), first < second (positions in `images`), distance in levels.
 
-    Identical are native pixels, by their digests; nearly identical are images at 32x32. Of identical images one
-    is compared with the others, so that a near pair is counted once.
+    Exact duplicates have the same native pixels, by their digests; near ones are compared at 32x32. Of identical
+    images one alone is compared with the others, so that a near pair is counted once.
     """
     digests = pd.factorize(images.examples["digest"])[0]
     exact = np.concatenate([*_pairs_of_equals(digests), np.empty((0, 2), np.int64)])
@@ -45,7 +45,7 @@ def count(pairs: pd.DataFrame, places: pd.Series) -> pd.DataFrame:
     ends = np.sort([places.to_numpy(object)[pairs[end]] for end in ("first", "second")], axis=0)
     between = pairs.assign(place=ends[0], other=ends[1]).groupby(["kind", "place", "other"])
     counts = {(kind, place, place): (0, 0) for kind in (EXACT, NEAR) for place in places.unique()}
-    counts |= {key: (len(found), _groups(found)) for key, found in between}
+    counts |= {key: (len(members), _groups(members)) for key, members in between}
     rows = [(*key, *counts[key]) for key in sorted(counts)]
     return pd.DataFrame(rows, columns=["kind", "place", "other", "pairs", "groups"])
 
@@ -64,13 +64,13 @@ def _frame(kind: str, pairs: np.ndarray, distance: np.ndarray) -> pd.DataFrame:
 def _pairs_of_equals(keys: np.ndarray) -> Iterator[np.ndarray]:
     """Yields [n, 2] positions, first < second, of all pairs with equal keys: neighbours first, then ever farther."""
     order = np.argsort(keys, kind="stable")
-    ordered, here = keys[order], np.arange(len(keys))
+    ordered, starts = keys[order], np.arange(len(keys))
     for step in range(1, len(keys)):
-        here = here[here + step < len(keys)]
-        here = here[ordered[here] == ordered[here + step]]
-        if not len(here):
+        starts = starts[starts + step < len(keys)]
+        starts = starts[ordered[starts] == ordered[starts + step]]
+        if not len(starts):
             return
-        yield np.stack([order[here], order[here + step]], axis=1)
+        yield np.stack([order[starts], order[starts + step]], axis=1)
 
 
 def _hashes(images: ImageSet, positions: np.ndarray) -> np.ndarray:
@@ -82,15 +82,15 @@ def _hashes(images: ImageSet, positions: np.ndarray) -> np.ndarray:
 
 def _candidates(hashes: np.ndarray) -> np.ndarray:
     """[n, 2] rows whose hashes are near: all pairs within 3 bits, and those of more that agree in one of four bands."""
-    found = [np.empty((0, 2), np.int64)]
-    with task("Comparing hashes", 4) as tell:
+    candidates = [np.empty((0, 2), np.int64)]
+    with task("Comparing hashes", 4) as update:
         for band in range(4):
             for pairs in _pairs_of_equals(hashes[:, band]):
                 differing = hashes[pairs[:, 0]] ^ hashes[pairs[:, 1]]
                 bits = np.unpackbits(differing.view(np.uint8), axis=1).sum(axis=1)
-                found.append(pairs[bits <= MAX_BITS])
-            tell(band + 1)
-    return np.unique(np.concatenate(found), axis=0)
+                candidates.append(pairs[bits <= MAX_BITS])
+            update(band + 1)
+    return np.unique(np.concatenate(candidates), axis=0)
 
 
 def _distances(images: ImageSet, pairs: np.ndarray) -> np.ndarray:

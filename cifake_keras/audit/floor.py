@@ -1,6 +1,6 @@
-"""The shortcut floor: what logistic regressions on simple measures reach where the CNN is tested.
+"""The shortcut floor: what logistic regressions on simple measures reach on the CNN's test sets.
 
-A detector that does no better may have learned nothing but these.
+A detector that does no better may have learned these measures alone.
 """
 
 from collections.abc import Iterator
@@ -35,5 +35,5 @@ def _rows(name: str, examples: pd.DataFrame, tests: list[str]) -> Iterator[dict]
     for test in tests:
         images = examples[examples["used_in"] == test]
         probability_fake = model.predict_proba(images[columns])[:, 1]
-        found = metrics(images["label"].to_numpy(), probability_fake)
-        yield {"features": name, "test_set": test, "n_train": len(train), "selection": "none", **found}
+        row = {"features": name, "test_set": test, "n_train": len(train), "selection": "none"}
+        yield row | metrics(images["label"].to_numpy(), probability_fake)

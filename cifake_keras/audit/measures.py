@@ -1,4 +1,4 @@
-"""Simple measures of images: what could give a fake away without being the trace of a generator."""
+"""Simple measures of images, which may separate fakes without being traces of a generator."""
 
 import numpy as np
 import pandas as pd

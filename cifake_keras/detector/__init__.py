@@ -1,4 +1,4 @@
-"""The detector as a library: load one, ask it about images, have its answers explained.
+"""The detector as a library: load one, predict, explain.
 
     from cifake_keras import load_detector
 
@@ -23,16 +23,16 @@ PRETRAINED = Path(__file__).parents[1] / "pretrained"
 
 _BATCH = 256
 
-# The answers to no image.
+# The predictions, and the pixels, of no image.
 _NONE = np.empty(0, np.float32)
 _NO_PIXELS = np.empty((0, IMAGE_SIZE, IMAGE_SIZE, 3), np.uint8)
 
 
 class Detector:
-    """Tells images that a generator made from photographs. Made by `load_detector`.
+    """Distinguishes generated images from photographs. Made by `load_detector`.
 
     path: the .tflite file, or the SavedModel's folder. card: its model card, empty where there is none.
-    threshold: FAKE is said from this probability on.
+    threshold: an image of this probability or more is called FAKE.
     """
 
     def __init__(self, score: Callable[[np.ndarray], np.ndarray], path: Path):
@@ -70,7 +70,7 @@ class Detector:
         return {name: method(classifier, inputs) for name, method in saliency.METHODS.items()}
 
     def pixels(self, images: Any) -> np.ndarray:
-        """What it sees of the images: uint8 [n, 32, 32, 3]. images: as `predict` takes them."""
+        """The images as the network sees them: uint8 [n, 32, 32, 3]. images: as `predict` takes them."""
         return np.concatenate([_NO_PIXELS, *self._batches(images)])
 
     def _batches(self, images: Any) -> Iterator[np.ndarray]:
@@ -88,7 +88,7 @@ def load_detector(model: str | os.PathLike | None = None, threads: int | None = 
     """The detector that comes with the package, or another.
 
     model: the folder of a SavedModel, which TensorFlow runs, or a .tflite file, which LiteRT runs.
-    threads: LiteRT's; as many as cores where there is no number.
+    threads: LiteRT's; as many as cores where None.
     Raises UserError where there is no such model, or where its files are not those of its model card.
     """
     path = PRETRAINED / litert.FILE if model is None else Path(model)
@@ -120,7 +120,7 @@ def _images(images: Any) -> Iterator[np.ndarray]:
 
 
 def _image_of(element: Any) -> Any:
-    """Of a data set's element, which may hold a label as well."""
+    """The image of a data set's element, which may hold a label as well."""
     if isinstance(element, dict):
         return element["image"]
     return element[0] if isinstance(element, tuple) else element
@@ -135,6 +135,6 @@ def _read(path: Path) -> np.ndarray:
 
 def _checked(image: Any) -> np.ndarray:
     if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-        found = f"{image.dtype} {list(image.shape)}" if isinstance(image, np.ndarray) else type(image).__name__
-        raise UserError(f"An image is a path or uint8 [height, width, 3], not {found}.")
+        given = f"{image.dtype} {list(image.shape)}" if isinstance(image, np.ndarray) else type(image).__name__
+        raise UserError(f"An image is a path or uint8 [height, width, 3], not {given}.")
     return image

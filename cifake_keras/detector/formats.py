@@ -33,9 +33,9 @@ def write(model: Path, name: str, path: Path, float16: bool = False) -> float:
     """Writes a SavedModel in one of FORMATS; returns the largest difference of its probabilities on 256 images.
 
     path: a file for litert and onnx, a folder for savedmodel and tfjs; it appears whole or not at all.
-    float16: store weights in half the room; litert and tfjs alone.
+    float16: stores weights in half the room; litert and tfjs alone.
     Raises UserError where the format lacks float16 or its extra is not installed, where `model` is no SavedModel of
-    ours, and where a difference is over 1e-3 (1e-2 with float16).
+    this package, and where a difference is over 1e-3 (1e-2 with float16).
     """
     form = FORMATS[name]
     if float16 and not form.halved:
@@ -57,6 +57,10 @@ def _images() -> np.ndarray:
     each = -(-_CHECKED // len(scenes.RECIPES))
     images = np.concatenate([scenes.images(recipe, each) for recipe in scenes.RECIPES])
     return images[:_CHECKED].astype(np.float32) / 255
+
+
+def _copy(model: Path, path: Path, _float16: bool) -> None:
+    shutil.copytree(model, path)
 
 
 def _write_onnx(model: Path, path: Path, float16: bool) -> None:
@@ -89,7 +93,7 @@ def _load_tfjs(path: Path) -> Predict:
 
 
 FORMATS = {
-    "savedmodel": _Format(lambda model, path, _: shutil.copytree(model, path), saved_model.load),
+    "savedmodel": _Format(_copy, saved_model.load),
     "litert": _Format(saved_model.write_litert, litert.load, halved=True),
     "onnx": _Format(_write_onnx, _load_onnx),
     "tfjs": _Format(

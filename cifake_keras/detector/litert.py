@@ -13,14 +13,14 @@ FILE = "model.tflite"  # beside a SavedModel
 
 
 def load(path: Path, threads: int = 1) -> Callable[[np.ndarray], np.ndarray]:
-    """What takes images, float32 [n, 32, 32, 3] in [0, 1], and returns probability_fake, float32 [n].
+    """A function of images, float32 [n, 32, 32, 3] in [0, 1], that returns probability_fake, float32 [n].
 
-    Raises UserError where the file is none of a detector.
+    Raises UserError where the file is not a detector's.
     """
     if not path.is_file():
         raise UserError(f"{path} does not exist; name another model.")
     try:
-        with silence.standard_error():  # LiteRT tells there what it computes with
+        with silence.standard_error():  # LiteRT writes there what it computes with
             run = Interpreter(model_path=str(path), num_threads=threads).get_signature_runner("serving_default")
             run(image=np.zeros((1, 32, 32, 3), np.float32))["probability_fake"]
     except (ValueError, RuntimeError, KeyError, TypeError) as error:

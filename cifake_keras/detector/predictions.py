@@ -1,4 +1,4 @@
-"""A detector's answers to files and folders. Imports no TensorFlow, unless the model is a SavedModel."""
+"""A detector's answers to files and folders. Imports TensorFlow only for a SavedModel."""
 
 import csv
 import io
@@ -22,13 +22,17 @@ from cifake_keras.sources import reading
 
 _CHUNK = 64  # few enough for a hundred photographs to be shared among processes
 
-# Of a side, and of width to height: what is beyond is far from the images that the networks learned from.
+# Sides, and ratios of width to height, that differ by more are far from those of the training images.
 FAR_SIZE, FAR_ASPECT = 2, 4 / 3
+
+
+# Of a process of the pool.
+_detector: Detector
 
 
 @dataclass(frozen=True)
 class Answer:
-    """To an image. error: why there is no probability. warning: why not to believe it."""
+    """The answer to an image. error: why there is no probability. warning: why not to rely on it."""
 
     path: Path
     probability_fake: float | None = None
@@ -37,24 +41,25 @@ class Answer:
 
 
 def find(named: Iterable[str | Path]) -> tuple[list[Path], list[Answer]]:
-    """The files themselves and all images in the folders; an answer with the error for a folder without one."""
-    found, empty = [], []
+    """The named files and all images in the named folders; and of a folder without images an answer with the error."""
+    paths: list[Path] = []
+    empty = []
     for path in map(Path, named):
         inside = [path / name for name in reading.names(path)] if os.path.isdir(path) else [path]
-        found += inside
+        paths += inside
         if not inside:
             empty.append(Answer(path, error=f"holds no image, by its name ({', '.join(reading.SUFFIXES)})"))
-    return found, empty
+    return paths, empty
 
 
 def answers(detector: Detector, paths: list[Path]) -> Iterator[list[Answer]]:
-    """The answers to `paths` in their order, some at a time; LiteRT's by a process a core where there are many."""
+    """Yields the answers to `paths` in order, some at a time; of many images on LiteRT by a process a core."""
     chunks = [paths[start : start + _CHUNK] for start in range(0, len(paths), _CHUNK)]
     processes = min(len(os.sched_getaffinity(0)), len(chunks))
     if processes > 1 and detector.path.suffix == ".tflite":
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(processes, context, _begin, (detector.path,)) as pool:
-            yield from pool.map(_answer_here, chunks)
+            yield from pool.map(_answer_in_pool, chunks)
     else:
         yield from map(partial(_answer, detector), chunks)
 
@@ -62,12 +67,12 @@ def answers(detector: Detector, paths: list[Path]) -> Iterator[list[Answer]]:
 def _begin(model: Path) -> None:
     """In a process of the pool."""
     global _detector
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent's to hear
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles it
     interruption.with_parent()
     _detector = load_detector(model, threads=1)
 
 
-def _answer_here(paths: list[Path]) -> list[Answer]:
+def _answer_in_pool(paths: list[Path]) -> list[Answer]:
     return _answer(_detector, paths)
 
 
@@ -80,7 +85,7 @@ def _answer(detector: Detector, paths: list[Path]) -> list[Answer]:
 
 
 def look(detector: Detector, path: Path) -> tuple[Answer, np.ndarray | None]:
-    """What can be said before the network is asked, and what it is to see: uint8 [32, 32, 3], or None with an error."""
+    """The answer before the network is asked, and the network's input: uint8 [32, 32, 3], or None with an error."""
     try:
         image = reading.image(path)
     except reading.UnreadableImage as error:
@@ -89,15 +94,15 @@ def look(detector: Detector, path: Path) -> tuple[Answer, np.ndarray | None]:
 
 
 def _warning(height: int, width: int) -> str:
-    """Why an image of this size is far from what the model knows; empty where it is not."""
-    wrong = []
+    """Why an image of this size is far from the training images; empty where it is not."""
+    differences = []
     if max(height, width) > FAR_SIZE * IMAGE_SIZE:
-        wrong.append("much larger")
+        differences.append("much larger")
     if min(height, width) * FAR_SIZE < IMAGE_SIZE:
-        wrong.append("much smaller")
+        differences.append("much smaller")
     if max(height, width) > FAR_ASPECT * min(height, width):
-        wrong.append("not square")
-    return f"{width}x{height}: {' and '.join(wrong)}, unlike what it learned from (32x32)" if wrong else ""
+        differences.append("not square")
+    return f"{width}x{height}: {' and '.join(differences)}, unlike the training images (32x32)" if differences else ""
 
 
 # As text
@@ -112,6 +117,7 @@ def _rows(answers: list[Answer], threshold: float) -> list[dict[str, object]]:
             "warning": answer.warning,
         }
         for answer in answers
+        if answer.probability_fake is not None
     ]
 
 
@@ -125,7 +131,7 @@ def _table(rows: list[dict]) -> str:
 
 
 def _printable(name: str) -> str:
-    """A file's name may hold what moves a terminal's cursor."""
+    """A file's name may hold characters that move a terminal's cursor."""
     return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in name)
 
 
@@ -145,5 +151,5 @@ _FORMATS: dict[str, Callable[[list[dict]], str]] = {"table": _table, "csv": _csv
 
 
 def text(answers: list[Answer], threshold: float, form: str) -> str:
-    """The answers without errors, as "table" (probability in percent), "csv" or "json"."""
+    """The answers that have a probability, as "table" (in percent), "csv" or "json"."""
     return _FORMATS[form](_rows(answers, threshold))

@@ -1,6 +1,6 @@
 """TensorFlow.js's graph-model format: a frozen graph as JSON, and the values of its constants beside it.
 
-Written here, as the package `tensorflowjs` brings JAX and decision forests, which want TensorFlow 2.19.
+Not by the package `tensorflowjs`, which brings JAX and decision forests, and these need TensorFlow 2.19.
 """
 
 import json
@@ -38,7 +38,7 @@ def write(graph: tf.types.experimental.ConcreteFunction, folder: Path, float16: 
 
 
 def _constants(definition: tf.compat.v1.GraphDef, float16: bool) -> tuple[list[dict], list[np.ndarray]]:
-    """Takes the values out of a graph: what the manifest says of each, and what is stored."""
+    """Takes the values out of a graph; returns the manifest's entry of each, and the value that is stored."""
     weights, values = [], []
     for node in definition.node:
         if node.op == "Const":
@@ -59,7 +59,7 @@ def _tensor(tensor: tf.Tensor) -> dict:
 
 
 def read(folder: Path) -> tf.types.experimental.ConcreteFunction:
-    """What `write` wrote, as TensorFlow's function of a batch of images."""
+    """Reads what `write` wrote, as TensorFlow's function of a batch of images."""
     model = json.loads((folder / MODEL).read_text(encoding="utf-8"))
     definition = json_format.ParseDict(model["modelTopology"], tf.compat.v1.GraphDef())
     nodes = {node.name: node for node in definition.node}

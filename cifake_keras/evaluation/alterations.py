@@ -1,4 +1,4 @@
-"""Test images, altered by so much: re-encoding, blur, noise, resizing. On the host, uint8 to uint8."""
+"""Altered test images: re-encoded, blurred, with noise, resized. On the host, uint8 to uint8."""
 
 import io
 from collections.abc import Callable
@@ -16,8 +16,9 @@ def alter(images: np.ndarray, family: str, level: float) -> np.ndarray:
     return _FAMILIES[family](images, level)
 
 
-def _each(change: Callable[[np.ndarray, int], np.ndarray]) -> Callable[[np.ndarray, int], np.ndarray]:
-    return lambda images, level: np.stack([change(image, level) for image in images])
+def _each(change: Callable[[np.ndarray, int], np.ndarray]) -> Callable[[np.ndarray, float], np.ndarray]:
+    """Image by image, where levels are whole numbers."""
+    return lambda images, level: np.stack([change(image, int(level)) for image in images])
 
 
 @_each

@@ -1,7 +1,7 @@
-"""Dispersion of saliency maps as numbers: whether importance is spread over an image or gathered in a few pixels.
+"""Dispersion of saliency maps: whether importance is spread over an image or concentrated in a few pixels.
 
-A measure takes maps [n, height, width], not negative, and returns float64 [n]. None depends on a map's scale. A map
-that is zero everywhere spreads nothing: its measure is NaN, to be left out of means and counted.
+A measure takes maps [n, height, width], not negative, and returns float64 [n]. None depends on a map's scale. Of a map
+that is zero everywhere the measure is NaN, to be left out of means and counted.
 """
 
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from scipy import stats
 
 
 def entropy(maps: np.ndarray) -> np.ndarray:
-    """Shannon's, as a share of what a uniform map has: 0 where one pixel has all, 1 where all have the same."""
+    """Shannon's entropy, as a share of a uniform map's: 0 where one pixel has all, 1 where all have the same."""
     shares = _shares(maps)
     return stats.entropy(shares, axis=1) / np.log(shares.shape[1])
 

@@ -1,6 +1,6 @@
-"""The sanity check of Adebayo et al. (2018): are saliency maps others when all weights of a network are drawn anew?
+"""The sanity check of Adebayo et al. (2018): do saliency maps change when all weights of a network are drawn anew?
 
-Maps that stay as they were tell of the image and the architecture, not of what the network learnt.
+Maps that stay the same show the image and the architecture, not what the network learnt.
 """
 
 from collections.abc import Callable
@@ -31,7 +31,7 @@ def similarity(
 
 
 def rank_correlation(maps: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Spearman's, float64 [n], of each of `maps` [n, height, width] with the one of `others` in its place."""
+    """Spearman's correlation, float64 [n], of each of `maps` [n, height, width] with the same one of `others`."""
     return (_standard_ranks(maps) * _standard_ranks(others)).sum(1)
 
 

@@ -1,8 +1,8 @@
 """Saliency with tf-keras-vis: how much each pixel of a network's input matters to its logit.
 
 A method takes a network to logits [batch, 1] and its inputs, float32 [n, 32, 32, 3], and returns maps, float32
-[n, 32, 32]: not negative, and in the network's own units. tf-keras-vis would stretch each map to [0, 1], which takes
-its smallest value away from it and so makes it look less dispersed than it is.
+[n, 32, 32]: not negative, and in the network's own units. tf-keras-vis would stretch each map to [0, 1], which
+subtracts its smallest value and so makes it look less dispersed than it is.
 """
 
 from collections.abc import Callable, Iterator
@@ -39,9 +39,9 @@ def smoothgrad(network: keras.Model, inputs: np.ndarray, seed: int = 0) -> np.nd
 
 
 def grad_cam(network: keras.Model, inputs: np.ndarray) -> np.ndarray:
-    """The last convolution's evidence for the class that the network says; zero everywhere where there is none."""
+    """The last convolution's evidence for the predicted class; zero everywhere where there is none."""
     gradcam = Gradcam(_functional(network))
-    return _by_batch(lambda batch: gradcam(_said, batch, normalize_cam=False), inputs)
+    return _by_batch(lambda batch: gradcam(_predicted, batch, normalize_cam=False), inputs)
 
 
 METHODS: dict[str, Callable[[keras.Model, np.ndarray], np.ndarray]] = {
@@ -55,13 +55,13 @@ def _logit(logits: tf.Tensor) -> tf.Tensor:
     return logits[:, 0]
 
 
-def _said(logits: tf.Tensor) -> tf.Tensor:
+def _predicted(logits: tf.Tensor) -> tf.Tensor:
     """A positive logit is evidence for FAKE, a negative one for REAL."""
     return tf.abs(logits[:, 0])
 
 
 def _functional(network: keras.Model) -> keras.Model:
-    """tf-keras-vis asks for more than a Sequential has."""
+    """tf-keras-vis needs attributes that a Sequential lacks."""
     return keras.Model(network.inputs, network.outputs)
 
 
@@ -72,7 +72,7 @@ def _by_batch(explain: Callable[[np.ndarray], np.ndarray], inputs: np.ndarray) -
 
 @contextmanager
 def _numpy_seeded(seed: int) -> Iterator[None]:
-    """tf-keras-vis draws from NumPy's global generator; it is given back as it was."""
+    """Seeds NumPy's global generator, from which tf-keras-vis draws; restores its state at the end."""
     state = np.random.get_state()
     np.random.seed(seed)
     try:

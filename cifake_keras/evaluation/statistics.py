@@ -18,9 +18,9 @@ LEVEL = 0.95
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean over seeds and images, or a difference of two, with what is known of its error.
+    """A mean over seeds and images, or a difference of two, with its error.
 
-    With one seed the error is that of the images alone: what another seed would change is unknown.
+    With one seed the error is that of the images alone: how much seeds differ is unknown.
     """
 
     value: float
@@ -47,10 +47,10 @@ class Estimate:
 
 
 def estimate(values: np.ndarray, strata: np.ndarray | None = None, balanced: bool = False) -> Estimate:
-    """The mean of what each seed scored on each image: accuracy where that is whether it was right.
+    """The mean over seeds and images of `values`; accuracy where a value is whether an answer was right.
 
-    values: bool or float [seeds, images]. strata: [images], the classes, whose numbers of images were not left to
-    chance; they weigh by their size, or alike where `balanced`. Raises UserError where one has a single image.
+    values: bool or float [seeds, images]. strata: [images], the classes, whose sizes were fixed, not random; they weigh
+    by their size, or alike where `balanced`. Raises UserError where one has a single image.
     """
     seeds, images = values.shape
     strata = np.zeros(images) if strata is None else strata
@@ -80,9 +80,9 @@ def auc(scores: np.ndarray, positive: np.ndarray) -> Estimate:
 
 
 def _variance_by_images(values: np.ndarray) -> float:
-    """What the choice of images adds to the variance of the mean, beyond what shows between the seeds.
+    """The share of the images in the variance of the mean, beyond what shows between the seeds.
 
-    The interaction of seeds and images, which shows there as well, is taken out; a draw may come out below zero.
+    The interaction of seeds and images, which shows between the seeds too, is taken out; the result may be below zero.
     """
     seeds, images = values.shape
     of_images = values.mean(axis=0)
@@ -108,14 +108,14 @@ def difference(
 ) -> Estimate:
     """The mean of a - b of two conditions, paired by seed and image: their values, as `estimate` takes them.
 
-    Raises UserError where the two have not the same seeds and images.
+    Raises UserError where their shapes differ.
     """
     _require_pairs(values_a, values_b)
     return estimate(values_a.astype(np.float64) - values_b, strata, balanced)
 
 
 def mcnemar(correct_a: np.ndarray, correct_b: np.ndarray) -> list[float]:
-    """The exact p-value of each seed: whether a and b err on equally many of its images. It knows of no other seed.
+    """The exact p-value of each seed by itself: whether a and b err on equally many images.
 
     correct_a, correct_b: bool [seeds, images]. Raises UserError as `difference` does.
     """

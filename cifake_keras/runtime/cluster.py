@@ -1,11 +1,13 @@
 """Tasks on a Ray cluster, whose machines share the folders that the tasks are given. Imports no TensorFlow."""
 
 import contextlib
+import logging
 import os
 import signal
 import socket
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from cifake_keras.runtime import executors, interruption, processes, progress
 from cifake_keras.runtime.errors import UserError
@@ -19,7 +21,7 @@ except ImportError as error:
     raise UserError("Ray is not installed; install it with: pip install 'cifake-keras[ray]'") from error
 
 _RETRIES = 3  # of a task whose worker was lost
-_SAVING = 60  # seconds that workers have to save what they are doing, when they are told to stop
+_SAVING = 60  # seconds that workers have to save their work when they are asked to stop
 _OBJECTS = 100 * 2**20  # bytes of memory for Ray's objects, of which there are hardly any
 
 
@@ -46,11 +48,9 @@ class Ray:
 
     def _look_for_room(self) -> None:
         machines = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-        if not any(of.get("CPU", 0) >= self._cpus and of.get("GPU", 0) >= self._gpus for of in machines):
+        if not any(machine.get("CPU", 0) >= self._cpus and machine.get("GPU", 0) >= self._gpus for machine in machines):
             need = f"{self._cpus} CPUs" + (f" and {self._gpus:g} GPUs" if self._gpus else "")
-            progress.say(
-                f"no machine of the cluster has {need}: waiting for one that has, or ask for less for each cell"
-            )
+            progress.say(f"no machine of the cluster has {need}: waiting for one, or ask for less for each cell")
 
     def _started(self, tasks: Sequence[Task], build: str, arguments: tuple) -> dict[ray.ObjectRef, Task]:
         remote = ray.remote(num_cpus=self._cpus, num_gpus=self._gpus, max_retries=_RETRIES)(_work)
@@ -70,12 +70,12 @@ class Ray:
 
 @contextlib.contextmanager
 def _connected(address: str | None) -> Iterator[None]:
+    options: dict[str, Any] = {}
     if address:
         _check(address)
-        of_machine = {}
     else:
-        of_machine = {"include_dashboard": False, "object_store_memory": _OBJECTS}
-    # What decides the last digits of a result is told to workers, which have the environment of their machine.
+        options = {"include_dashboard": False, "object_store_memory": _OBJECTS}
+    # Workers have the environment of their machine; these variables decide the last digits of a result.
     variables = {name: value for name, value in os.environ.items() if name.startswith(("TF_", "KERAS_"))}
     try:
         with interruption.kept():
@@ -83,8 +83,8 @@ def _connected(address: str | None) -> Iterator[None]:
                 address or "local",
                 runtime_env={"env_vars": variables},
                 log_to_driver=False,
-                logging_level="ERROR",
-                **of_machine,
+                logging_level=logging.ERROR,
+                **options,
             )
     except ConnectionError as error:
         raise UserError(f"No Ray cluster answers at {address}; start one with: ray start --head") from error
@@ -106,7 +106,7 @@ def _check(address: str) -> None:
 
 
 def _ended(left: list[ray.ObjectRef], pending: interruption.Pending) -> Iterator[ray.ObjectRef]:
-    """Each when it has ended. A signal is looked for in between: within Ray's own code it would lose its number."""
+    """Yields each when it has ended. Checks for signals in between: within Ray's code one would lose its number."""
     while left:
         pending.check()
         ended, left = ray.wait(left, timeout=1)
@@ -128,7 +128,7 @@ def _hear(ref: ray.ObjectRef, task: Task) -> None:
 
 
 def _stop(refs: list[ray.ObjectRef]) -> None:
-    """Has what is not finished saved and ended."""
+    """Ends the tasks that are not finished, once they have saved what they have."""
     _, left = ray.wait(refs, num_returns=len(refs), timeout=0)
     for ref in left:  # Ray may crash when what has just ended is cancelled
         ray.cancel(ref)
@@ -137,9 +137,9 @@ def _stop(refs: list[ray.ObjectRef]) -> None:
 
 
 def _work(folder: str, threads: int, build: str, arguments: tuple, *_needs: object) -> str | None:
-    """In a worker: settles the task of `folder`, unless somebody else has; returns its last word, how it ended."""
-    told = _Told()
-    progress.relay(told)
+    """In a worker: settles the task of `folder`, unless another one has. Returns the last line said: how it ended."""
+    lines = _LastLine()
+    progress.relay(lines)
     processes.import_tensorflow(threads)
     try:
         executors.work([task for task in processes.built(build, arguments) if str(task.folder) == folder])
@@ -148,10 +148,10 @@ def _work(folder: str, threads: int, build: str, arguments: tuple, *_needs: obje
             # Whoever ends this worker does not mean the task, which Ray does again for workers that are killed.
             os.kill(os.getpid(), signal.SIGKILL)
         raise
-    return told.last
+    return lines.last
 
 
-class _Told:
+class _LastLine:
     """Keeps the last line of what is relayed; the task's own log has them all."""
 
     last: str | None = None

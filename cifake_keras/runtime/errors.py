@@ -1,4 +1,4 @@
-"""What goes wrong through no fault of the program."""
+"""Errors that are no fault of the program."""
 
 import errno
 import os
@@ -17,9 +17,9 @@ class Unfinished(UserError):
 
 
 def of_the_disk(error: Exception) -> str | None:
-    """What to say of a full or read-only disk; TensorFlow, HDF5 and array_record tell it in exceptions of their own."""
-    what = _of_the_disk(error)
-    return what and f"{what}. Nothing half-written was left; mend it and run the command again."
+    """The message for a full or read-only disk, for which TensorFlow, HDF5 and array_record have their own errors."""
+    problem = _of_the_disk(error)
+    return problem and f"{problem}. Nothing half-written was left; mend it and run the command again."
 
 
 def _of_the_disk(error: Exception) -> str | None:

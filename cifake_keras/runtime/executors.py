@@ -1,7 +1,7 @@
-"""Tasks, and how whoever works on them shares them. Imports no TensorFlow.
+"""Tasks, and how processes share them. Imports no TensorFlow.
 
-Who does a task holds its claim; the claim of a dead process lapses. What is done is in the task's folder, and so is why
-it failed.
+The process that does a task holds its claim; the claim of a dead process lapses. A task's folder holds its result, or
+why it failed.
 """
 
 import time
@@ -21,7 +21,7 @@ _WAIT = 2  # seconds until a task that another process is busy with is looked at
 
 
 class Task(Protocol):
-    """One piece of work. folder: holds all there is of it. claim: the file that whoever does it holds."""
+    """One piece of work. folder: holds its result. claim: the lock file of the process that does it."""
 
     title: str
     folder: Path
@@ -30,7 +30,7 @@ class Task(Protocol):
     def done(self) -> bool: ...
 
     def needs(self) -> Sequence["Task"]:
-        """What must be done before."""
+        """The tasks that must be done before."""
 
     def run(self) -> None: ...
 
@@ -43,17 +43,17 @@ class Executor(Protocol):
 
 
 def settle(executor: Executor, tasks: Sequence[Task], build: str, *arguments: object) -> Unfinished | None:
-    """Does what can be done of `tasks`. Returns what to raise, naming those that failed, when all else is done too."""
+    """Does all tasks that can be done. Returns the error to raise, which names the tasks that failed, if any."""
     for task in tasks:
         (task.folder / FAILURE).unlink(missing_ok=True)
     executor.settle(tasks, build, *arguments)
     reasons = [f"\n  {task.title}: {_reason(task)}" for task in tasks if not task.done()]
-    told = f"{len(reasons)} of {len(tasks)} failed; the same command tries them again:"
-    return Unfinished(told + "".join(reasons)) if reasons else None
+    summary = f"{len(reasons)} of {len(tasks)} failed; the same command tries them again:"
+    return Unfinished(summary + "".join(reasons)) if reasons else None
 
 
 def work(tasks: Sequence[Task]) -> None:
-    """Does every task that no other process is doing; returns when each is done or has failed, by whomever."""
+    """Does every task that no other process is doing. Returns when each is done or has failed, here or elsewhere."""
     claims = {task.claim: files.claim(task.claim, timeout=0) for task in tasks}
     waiting = False
     while left := [task for task in tasks if not _settled(task)]:
@@ -75,12 +75,12 @@ def _settled(task: Task) -> bool:
 
 
 def failed(task: Task) -> bool:
-    """Whether it was tried in vain, or waits for what was."""
+    """Whether it has failed, or needs a task that has."""
     return (task.folder / FAILURE).exists() or any(not need.done() and failed(need) for need in task.needs())
 
 
 def _worked_on(task: Task, claim: SoftFileLease) -> bool:
-    """Whether the claim could be had, and the task is settled."""
+    """Whether this process could claim the task, which is settled now."""
     try:
         with claim:
             if not _settled(task):
@@ -91,19 +91,19 @@ def _worked_on(task: Task, claim: SoftFileLease) -> bool:
 
 
 def _attempt(task: Task) -> None:
-    """Runs a task; what goes wrong with it is told and kept in its folder, so that others can go on."""
+    """Runs a task. An error is reported and kept in its folder, so that the other tasks can go on."""
     progress.began(task.folder)
     with progress.logged(task.folder / LOG):
         try:
             task.run()
         except Exception as error:
-            if what := errors.of_the_disk(error):
-                raise UserError(what) from error
+            if message := errors.of_the_disk(error):
+                raise UserError(message) from error
             fail(task, f"{type(error).__name__}: {error}", traceback.format_exc())
 
 
 def fail(task: Task, reason: str, details: str = "") -> None:
-    """Tells and records why a task failed. reason: its first line is kept apart from the details."""
+    """Reports and records why a task failed. reason: its first line is kept apart from the details."""
     files.write_text(task.folder / FAILURE, f"{reason.splitlines()[0]}\n\n{details}")
     progress.say(f"{task.title} failed: {_reason(task)}")
 

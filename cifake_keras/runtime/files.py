@@ -24,8 +24,8 @@ _DAY, _LEASE = 24 * 60 * 60, 60  # seconds
 def replacing(path: Path) -> Iterator[Path]:
     """Yields a temporary name beside `path`; what is written there, file or folder, replaces it at the end.
 
-    The temporary name keeps the suffix, which some writers look at. Whatever fails, `path` stays as it was. What killed
-    processes left under such names is removed.
+    The temporary name keeps the suffix, which some writers look at. Whatever fails, `path` stays as it was. Temporary
+    files of killed processes are removed.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary, old = _temporary(path, "new"), _temporary(path, "old")
@@ -57,7 +57,7 @@ def _abandoned(temporary: Path) -> bool:
 
 
 def _reach_disk(path: Path) -> None:
-    """A rename may outlive a power failure that what was written does not."""
+    """After a power failure a rename may be on disk, and the content not."""
     if path.is_file():
         with open(path, "rb") as file:
             os.fsync(file.fileno())
@@ -84,14 +84,14 @@ def claim(path: Path, timeout: float = -1) -> SoftFileLease:
 
 
 def claimed(path: Path) -> bool:
-    """Whether somebody holds a claim: it has had a heartbeat lately."""
+    """Whether a process holds the claim: it has had a heartbeat lately."""
     with contextlib.suppress(FileNotFoundError):
         return time.time() - path.stat().st_mtime < _LEASE
     return False
 
 
 def make_once(path: Path, write: Callable[[Path], None]) -> None:
-    """Has `write` make a file or folder that is not there; processes that want the same wait for the first of them."""
+    """Calls `write` to make `path` unless it exists; processes that want the same one wait for the first of them."""
     if not path.exists():
         with claim(path.with_name(f"{path.name}.claim")):
             if not path.exists():

@@ -11,7 +11,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupted(KeyboardInterrupt):
-    """status: what a shell expects of a process that a signal ended."""
+    """status: the exit status that a shell expects of a process that a signal ended."""
 
     def __init__(self, number: int):
         super().__init__(number)
@@ -19,7 +19,7 @@ class Interrupted(KeyboardInterrupt):
 
 
 class Pending:
-    """The signal that came while it had to wait, if any."""
+    """The signal that has come, if any."""
 
     number: int | None = None
 
@@ -35,18 +35,19 @@ def raised() -> None:
 
 
 def with_parent() -> None:
-    """From now on this process is told to stop, as by SIGTERM, when the one that started it is no more."""
+    """From now on this process is sent SIGTERM when the one that started it has ended."""
 
-    def watch():
-        parent_process().join()
-        os.kill(os.getpid(), signal.SIGTERM)
+    def watch() -> None:
+        if parent := parent_process():
+            parent.join()
+            os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=watch, daemon=True).start()
 
 
 @contextlib.contextmanager
 def deferred() -> Iterator[Pending]:
-    """Within, signals wait until they are asked for, or until the end."""
+    """Within, signals wait for `Pending.check`, or for the end."""
     pending = Pending()
     before = _handle(dict.fromkeys(SIGNALS, lambda number, _: setattr(pending, "number", number)))
     try:
@@ -66,12 +67,12 @@ def kept() -> Iterator[None]:
         _handle(before)
 
 
-def _raise(number: int, _) -> None:
+def _raise(number: int, _: object) -> None:
     raise Interrupted(number)
 
 
 def _handle(handlers: dict) -> dict:
-    """Sets handlers and returns those of before. Python lets the main thread alone do so."""
+    """Sets handlers by signal and returns the former ones. Python allows it in the main thread alone."""
     if threading.current_thread() is not threading.main_thread():
         return {}
     return {number: signal.signal(number, handler) for number, handler in handlers.items()}

@@ -5,10 +5,10 @@ import multiprocessing
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from multiprocessing import Process
 from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
 
 from cifake_keras.runtime import executors, interruption, progress, silence
 from cifake_keras.runtime.errors import UserError
@@ -16,9 +16,9 @@ from cifake_keras.runtime.executors import Task
 
 
 class Local:
-    """Up to `jobs` processes, each with its share of the processor's cores; this one where that is one.
+    """Up to `jobs` processes, each with its share of the cores; with one job, this process.
 
-    The share goes by `jobs` even when fewer tasks are left: results are the same to the bit with as many threads alone.
+    The share follows from `jobs` even when fewer tasks are left: another number of threads gives other last digits.
     """
 
     def __init__(self, jobs: int):
@@ -32,7 +32,7 @@ class Local:
 
 
 class _Team:
-    """Processes that share tasks. One that is killed is replaced, and what it was doing has failed."""
+    """Processes that share tasks. One that is killed is replaced, and the task that it was doing has failed."""
 
     def __init__(self, tasks: Sequence[Task], jobs: int, build: str, arguments: tuple):
         self._tasks = {str(task.folder): task for task in tasks}
@@ -46,8 +46,9 @@ class _Team:
         try:
             with progress.bars() as update:
                 while self._members:
-                    for told in wait(self._members):
-                        self._hear(told, update)
+                    ready = wait(self._members)
+                    for connection in [connection for connection in self._members if connection in ready]:
+                        self._receive(connection, update)
         finally:
             for member in self._members.values():
                 member.process.terminate()
@@ -57,23 +58,23 @@ class _Team:
     def _start(self) -> None:
         context = multiprocessing.get_context("spawn")
         # A pipe each: one that all write to would stay locked when one of them is killed.
-        told, tell = context.Pipe(duplex=False)
-        process = context.Process(target=_child, args=(tell, *self._arguments))
+        receiver, sender = context.Pipe(duplex=False)
+        process = context.Process(target=_child, args=(sender, *self._arguments))
         process.start()
-        tell.close()
-        self._members[told] = _Member(process)
+        sender.close()
+        self._members[receiver] = _Member(process)
 
-    def _hear(self, told: Connection, update) -> None:
+    def _receive(self, connection: Connection, update: Callable[..., None]) -> None:
         try:
-            message = told.recv()
+            message = connection.recv()
         except EOFError:
-            self._ended(self._members.pop(told))
+            self._ended(self._members.pop(connection))
             return
         match message:
             case ("say", text):
                 progress.say(text)
             case ("began", folder):
-                self._members[told].task = self._tasks[folder]
+                self._members[connection].task = self._tasks[folder]
             case ("done", title, done, total):
                 update(title, done, total)
             case ("end", title):
@@ -97,25 +98,25 @@ class _Team:
 
 @dataclass
 class _Member:
-    """A process and what it began last."""
+    """A process and the task that it began last."""
 
-    process: Process
+    process: BaseProcess
     task: Task | None = None
 
 
-def _child(tell: Connection, threads: int, build: str, arguments: tuple) -> None:
+def _child(sender: Connection, threads: int, build: str, arguments: tuple) -> None:
     interruption.raised()
     interruption.with_parent()
-    progress.relay(tell)
+    progress.relay(sender)
     try:
         import_tensorflow(threads)
         executors.work(built(build, arguments))
     except interruption.Interrupted as interrupted:
         sys.exit(interrupted.status)
     except UserError as error:
-        tell.send(("refused", str(error)))
+        sender.send(("refused", str(error)))
     except Exception:
-        tell.send(("failed", traceback.format_exc()))
+        sender.send(("failed", traceback.format_exc()))
 
 
 def built(build: str, arguments: tuple) -> Sequence[Task]:
@@ -124,7 +125,7 @@ def built(build: str, arguments: tuple) -> Sequence[Task]:
 
 
 def import_tensorflow(threads: int | None = None) -> None:
-    """Imports it, and looks for devices, without its notices about instruction sets and GPUs that are not there.
+    """Imports it, and looks for devices, without its notices about instruction sets and missing GPUs.
 
     They are written before TensorFlow reads its own log level.
     threads: how many it may use, where it shares the machine.

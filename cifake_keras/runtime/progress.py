@@ -1,34 +1,40 @@
 """Progress for people: a bar with an estimate on a terminal, plain lines elsewhere.
 
-A process that works for another one sends what it has to tell there (`relay`), which shows it (`show`).
+A process that works for another one sends its lines and its progress there (`relay`).
 """
 
 import contextlib
 import time
 from collections.abc import Callable, Iterable, Iterator
-from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 console = Console(stderr=True, highlight=False, soft_wrap=True)
 
 Item = TypeVar("Item")
 
-_relay: Connection | None = None
+
+class Relay(Protocol):
+    """Takes ("say", text), ("began", folder), ("done", title, done, total) and ("end", title); a pipe, for one."""
+
+    def send(self, message: tuple, /) -> None: ...
+
+
+_relay: Relay | None = None
 _log: Path | None = None
 
 
-def relay(connection: Connection) -> None:
-    """From now on this process sends its lines and its progress there."""
+def relay(receiver: Relay) -> None:
+    """From now on this process sends its lines and its progress to `receiver`."""
     global _relay
-    _relay = connection
+    _relay = receiver
 
 
 def began(folder: Path) -> None:
-    """Lets the process that this one works for know which task it is doing."""
+    """Tells the process that this one works for which task it is doing."""
     if _relay:
         _relay.send(("began", str(folder)))
 
@@ -57,7 +63,7 @@ def say(text: str) -> None:
 
 @contextlib.contextmanager
 def task(title: str, total: int | None) -> Iterator[Callable[[int], None]]:
-    """Yields what is told how much of `total` is done. Silent but on a terminal."""
+    """Yields a function that takes how much of `total` is done. Shows nothing but on a terminal."""
     if _relay:
         yield lambda done: _relay.send(("done", title, done, total))
         _relay.send(("end", title))
@@ -70,7 +76,7 @@ def task(title: str, total: int | None) -> Iterator[Callable[[int], None]]:
 def bars() -> Iterator[Callable[[str, int | None, int | None], None]]:
     """Yields update(title, done, total); done is None when a task has ended, and its bar goes."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    shown: dict[str, int] = {}
+    shown: dict[str, TaskID] = {}
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
 
         def update(title: str, done: int | None, total: int | None = None) -> None:
@@ -85,7 +91,7 @@ def bars() -> Iterator[Callable[[str, int | None, int | None], None]]:
 
 
 def track(items: Iterable[Item], description: str, total: int | None = None) -> Iterator[Item]:
-    with task(description, total) as tell:
+    with task(description, total) as update:
         for done, item in enumerate(items, start=1):
             yield item
-            tell(done)
+            update(done)

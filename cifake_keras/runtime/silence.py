@@ -1,4 +1,4 @@
-"""Keeps quiet what native libraries write, for which they have no setting."""
+"""Silences native libraries that have no setting for it."""
 
 import contextlib
 import os
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def standard_error() -> Iterator[None]:
-    """Within, what is written to it is lost; errors that are Python exceptions are not."""
+    """Within, nothing reaches standard error; Python exceptions pass."""
     sys.stderr.flush()
     kept = os.dup(2)
     with open(os.devnull, "wb") as nowhere:

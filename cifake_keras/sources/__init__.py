@@ -12,13 +12,13 @@ BUILDERS = {
 # In a data set's folder: the images that were refused, and why.
 QUARANTINE = "quarantine.csv"
 
-# In a data set's folder: of each image the file that it came from, sorted by name. Pixels alone do not tell.
+# In a data set's folder: a row an image about the file that it came from, sorted by name.
 FILES = "files.csv"
 FILE_COLUMNS = ("filename", "format", "bytes", "width", "height", "subsampling", "quantisation")
 
 
 class Provider:
-    """The builders by name, as TFDS asks for them."""
+    """The builders by name, for TFDS."""
 
     def has_dataset(self, name: str) -> bool:
         return name in BUILDERS

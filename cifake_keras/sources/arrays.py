@@ -11,7 +11,7 @@ from cifake_keras.protocol import IMAGE_SIZE
 
 
 class Rows:
-    """The rows of a .npy file, read when they are asked for.
+    """The rows of a .npy file, read when they are indexed.
 
     The pages of a memory map would count as the process's own memory; these do not, so that a source may be larger
     than memory. shape and dtype are the whole array's.
@@ -36,12 +36,16 @@ class Rows:
 
 @contextlib.contextmanager
 def writing(path: Path, count: int, dtype: type) -> Iterator[Callable[[np.ndarray], None]]:
-    """Yields what appends images [..., 32, 32, 3] to a .npy file of `count` of them.
+    """Yields a function that appends images [..., 32, 32, 3] to a .npy file of `count` of them.
 
-    Front to back: a memory map on a disk that fills up ends the process with SIGBUS.
+    Not a memory map, which ends the process with SIGBUS on a full disk.
     """
     with open(path, "wb") as file:
         shape = (count, IMAGE_SIZE, IMAGE_SIZE, 3)
         header = {"descr": np.dtype(dtype).str, "fortran_order": False, "shape": shape}
         np.lib.format.write_array_header_1_0(file, header)
-        yield lambda images: file.write(images.astype(dtype, copy=False).tobytes())
+
+        def append(images: np.ndarray) -> None:
+            file.write(images.astype(dtype, copy=False).tobytes())
+
+        yield append

@@ -1,4 +1,4 @@
-"""Images prepared by the workers of an Apache Beam pipeline, each in a process or on a machine of its own."""
+"""Images prepared by the workers of an Apache Beam pipeline, each a process, on one machine or many."""
 
 import json
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ import apache_beam as beam
 from cifake_keras.sources import entries
 from cifake_keras.sources.entries import Entry
 
-# Entries that a worker reads in one go, and opens their archive for.
+# Entries that a worker reads at a time; it opens the archive once for them.
 _BATCH = 2_000
 
 # The end of the names of the text files that workers leave in the data set's folder.
@@ -17,7 +17,7 @@ FILES = ".files"
 
 
 def prepared(origin: Path, listed: list[Entry], files: Path) -> beam.PTransform:
-    """Gives TFDS its keys and examples; what is told of each image is written to `files`-*."""
+    """Gives TFDS its keys and examples; the record of each image is written to `files`-*."""
     batches = [listed[start : start + _BATCH] for start in range(0, len(listed), _BATCH)]
     return beam.Create(batches) | beam.Reshuffle() | _Prepared(origin, str(files))
 
@@ -27,21 +27,21 @@ class _Prepared(beam.PTransform):
         super().__init__()
         self.origin, self.files = origin, files
 
-    def expand(self, batches):
+    def expand(self, batches: beam.PCollection) -> beam.PCollection:
         read = batches | beam.FlatMap(_read, self.origin).with_outputs("files", main="examples")
         _ = read.files | beam.Map(json.dumps) | beam.io.WriteToText(self.files)
         return read.examples
 
 
 def _read(batch: list[Entry], origin: Path) -> Iterator:
-    for filename, example, told in entries.read(origin, batch):
-        yield beam.pvalue.TaggedOutput("files", (filename, *told))
+    for filename, example, record in entries.read(origin, batch):
+        yield beam.pvalue.TaggedOutput("files", (filename, *record))
         if example:
             yield filename, example
 
 
-def told(folder: Path) -> list[list]:
-    """What the workers left of each image, beginning with its file name, sorted; their text files are deleted."""
+def records(folder: Path) -> list[list]:
+    """The file name and record of each image, sorted, from the workers' text files, which are deleted."""
     paths = list(folder.glob(f"*{FILES}-*"))
     rows = [json.loads(line) for path in paths for line in path.read_text(encoding="utf-8").splitlines()]
     for path in paths:

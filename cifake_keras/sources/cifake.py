@@ -2,6 +2,8 @@
 
 import re
 
+import tensorflow_datasets as tfds
+
 from cifake_keras.protocol import CLASSES
 from cifake_keras.runtime.errors import UserError
 from cifake_keras.sources import reading
@@ -18,22 +20,19 @@ class Cifake(SourceBuilder):
     MANUAL_DOWNLOAD_INSTRUCTIONS = "Kaggle's archive.zip (see the home page), or what is in it: train and test."
     GENERATOR = "SDv1.4"
 
-    def entries(self, dl_manager):
+    def entries(self, dl_manager: tfds.download.DownloadManager) -> dict[str, list[Entry]]:
         origin = self.place(dl_manager, "archive.zip")
-        members = {"train": [], "test": []}
+        entries: dict[str, list[Entry]] = {"train": [], "test": []}
         for name in reading.names(origin):
             if layout := LAYOUT.search(name):
-                members[layout[1]].append(name)
-        missing = [f"{split}/{c}" for split in members for c in CLASSES if not _has(members[split], split, c)]
+                split, label = layout.groups()
+                entries[split].append(self._entry(name, split, label))
+        present = {(entry.split, entry.label) for listed in entries.values() for entry in listed}
+        missing = [f"{split}/{label}" for split in entries for label in CLASSES if (split, label) not in present]
         if missing:
             raise UserError(f"{origin} is not CIFAKE as Kaggle has it: no images in {', '.join(missing)}.")
-        return {split: list(map(self._entry, names)) for split, names in members.items()}
+        return entries
 
-    def _entry(self, name):
-        split, label = LAYOUT.search(name).groups()
+    def _entry(self, name: str, split: str, label: str) -> Entry:
         filename = f"{split}/{label}/{name.rpartition('/')[2]}"
         return Entry(name, split, filename, label, self.GENERATOR if label == "FAKE" else "")
-
-
-def _has(members: list[str], split: str, label: str) -> bool:
-    return any(f"{split}/{label}/" in name for name in members)

@@ -1,4 +1,4 @@
-"""What is made of the entries of an origin: examples as TFDS takes them, with what their files were."""
+"""Entries of an origin made into examples, as TFDS takes them, with a record of each file."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -11,7 +11,7 @@ from cifake_keras.sources.fingerprint import digest
 
 
 class Entry(NamedTuple):
-    """member: its name in the origin, which `reading.names` gives. The rest is of the example."""
+    """member: its name in the origin, from `reading.names`. The other fields describe the example."""
 
     member: str
     split: str
@@ -23,16 +23,16 @@ class Entry(NamedTuple):
 class Outcome(NamedTuple):
     """example: None where the image is refused.
 
-    told: what `fingerprint` takes of it, and then its row of FILE_COLUMNS but for the name; or (reason,).
+    record: what `fingerprint` takes, then its row of FILE_COLUMNS without the name; or (reason,) of a refused image.
     """
 
     filename: str
     example: dict | None
-    told: tuple
+    record: tuple
 
 
 def read(origin: Path, entries: list[Entry]) -> Iterator[Outcome]:
-    """What becomes of each entry of a folder or zip archive."""
+    """The outcome of each entry of a folder or zip archive."""
     contents = reading.read(origin, [entry.member for entry in entries])
     return outcomes((entry, content) for entry, (_, content) in zip(entries, contents, strict=True))
 
@@ -41,17 +41,19 @@ def outcomes(contents: Iterable[tuple[Entry, bytes | reading.UnreadableImage]]) 
     for entry, content in contents:
         filename = entry.filename.encode(errors="backslashreplace").decode()  # a file system takes any bytes
         try:
+            if isinstance(content, reading.UnreadableImage):
+                raise content
             pixels = reading.decode(content)
         except reading.UnreadableImage as error:
             yield Outcome(filename, None, (str(error),))
         else:
             texts = {"label": entry.label, "generator": entry.generator, "filename": filename}
-            told = entry.split, entry.label, entry.generator, digest(pixels), *_file(content, pixels)
-            yield Outcome(filename, {"image": reading.encode_png(pixels), **texts}, told)
+            record = entry.split, entry.label, entry.generator, digest(pixels), *_file(content, pixels)
+            yield Outcome(filename, {"image": reading.encode_png(pixels), **texts}, record)
 
 
 def _file(content: bytes, pixels: np.ndarray) -> tuple:
-    """Its row of FILE_COLUMNS but for the name."""
+    """Its row of FILE_COLUMNS without the name."""
     kind, subsampling, quantisation = reading.encoding(content)
     height, width, _ = pixels.shape
     return kind, len(content), width, height, subsampling, quantisation

@@ -1,11 +1,11 @@
-"""What a data set's images are, in one number: whatever the archive, its order, and the names of its files."""
+"""A fingerprint of a data set's images, whatever their archive, order and file names."""
 
 import hashlib
 from collections.abc import Iterable
 
 import numpy as np
 
-# In a data set's folder: {"images", "fingerprint"} of what was decoded when it was prepared.
+# In a data set's folder: {"images", "fingerprint"} of the images decoded when it was prepared.
 RECORD = "fingerprint.json"
 
 

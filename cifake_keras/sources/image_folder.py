@@ -2,7 +2,7 @@
 
 import dataclasses
 import re
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import tensorflow_datasets as tfds
 
@@ -29,11 +29,10 @@ class OneClass(tfds.core.BuilderConfig):
     title: str = ""
     label: str = "FAKE"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         self.name, self.description = slug(self.title), self.title
         if not self.name:
-            told = f"{self.title!r} has no letter a-z or digit, which its folder is named by"
-            raise UserError(f"{told}; give another name.")
+            raise UserError(f"{self.title!r} has no letter a-z or digit to name a folder by; give another name.")
 
 
 class ImageFolder(SourceBuilder):
@@ -47,10 +46,12 @@ class ImageFolder(SourceBuilder):
     ]
     MANUAL_DOWNLOAD_INSTRUCTIONS = "<config>.zip, or a folder <config>."
 
-    def __init__(self, *, title: str | None = None, label: str = "FAKE", config=None, **options):
+    def __init__(
+        self, *, title: str | None = None, label: str = "FAKE", config: str | OneClass | None = None, **options: Any
+    ):
         super().__init__(config=_config(title, label) if title else config, **options)
 
-    def entries(self, dl_manager):
+    def entries(self, dl_manager: tfds.download.DownloadManager) -> dict[str, list[Entry]]:
         name, label = self.builder_config.name, self.builder_config.label
         origin = self.place(dl_manager, f"{name}.zip", name)
         members = reading.names(origin)
@@ -61,7 +62,7 @@ class ImageFolder(SourceBuilder):
 
 
 def _config(title: str, label: str) -> OneClass:
-    """The study's own where it has one of that name: TFDS knows no second."""
+    """The study's own config where it has one of that name: TFDS takes no second."""
     config = OneClass(title=title, label=label)
     known = ImageFolder.builder_configs.get(config.name, config)
     if known.label != label:

@@ -1,4 +1,4 @@
-"""What is there of the study's sources. Imports no TensorFlow."""
+"""Which of the study's sources are prepared. Imports no TensorFlow."""
 
 from dataclasses import dataclass
 from itertools import groupby
@@ -32,25 +32,28 @@ class Entry:
 
     @property
     def count(self) -> str:
-        """The images; of how many, where some are lacking."""
+        """How many images, and of how many where some are missing."""
         return f"{self.images:,}" if self.state == "ready" else f"{self.images:,} of {self.wanted:,}"
 
 
 def entries(data_dir: Path) -> list[Entry]:
-    """The sources of the study, and after them what else is prepared below `data_dir`."""
-    there = prepared.available(data_dir)
+    """The sources of the study, then the other data sets that are prepared below `data_dir`."""
+    available = prepared.available(data_dir)
     listed = []
     for _, group in groupby(SOURCES.values(), key=lambda source: source.command):
         sources = list(group)
-        images = sum(there.pop(source.dataset, 0) for source in sources)
+        images = sum(available.pop(source.dataset, 0) for source in sources)
         title, used = sources[0].name, uses(sources[0].name)
         if len(sources) > 1:
             title, used = sources[0].dataset.partition("/")[0], [f"the demo ({len(sources)} recipes)"]
         size = sum(_size(data_dir / source.dataset) for source in sources)
         begun = any(_begun(data_dir, source) for source in sources)
         listed.append(Entry(title, used, images, sum(wanted(source.name) for source in sources), size, begun))
-    others = (Entry(name, ["no phase of the paper"], count, 0, _size(data_dir / name)) for name, count in there.items())
-    return [*listed, *others]
+    return [*listed, *(_other(data_dir, name, images) for name, images in available.items())]
+
+
+def _other(data_dir: Path, dataset: str, images: int) -> Entry:
+    return Entry(dataset, ["no phase of the paper"], images, 0, _size(data_dir / dataset))
 
 
 def _size(folder: Path) -> int:
@@ -63,16 +66,16 @@ def _begun(data_dir: Path, source: Source) -> bool:
 
 
 def chosen(data_dir: Path, names: tuple[str, ...]) -> dict[str, Path]:
-    """The prepared data sets that go by one of `names`, all without names, with their folders.
+    """The folders, by data set, of the prepared data sets that have one of `names`; of all without names.
 
-    A data set goes by its own name (image_folder/sdv15), its builder's and its source's (SDv1.5). Raises UserError
-    where a name has none, or there is none at all.
+    A data set has its own name (image_folder/sdv15), its builder's and its source's (SDv1.5). Raises UserError where
+    no data set has a name, or none is prepared.
     """
-    there = prepared.folders(data_dir)
-    called = {dataset: {dataset, dataset.partition("/")[0]} for dataset in there}
+    folders = prepared.folders(data_dir)
+    names_of = {dataset: {dataset, dataset.partition("/")[0]} for dataset in folders}
     for source in SOURCES.values():
-        called.get(source.dataset, set()).add(source.name)
-    absent = set(names).difference(*called.values())
-    if absent or not there:
+        names_of.get(source.dataset, set()).add(source.name)
+    absent = set(names).difference(*names_of.values())
+    if absent or not folders:
         raise UserError(f"{data_dir} holds no {', '.join(sorted(absent)) or 'data'}; see: cifake-keras data list")
-    return {dataset: there[dataset] for dataset, aliases in called.items() if not names or aliases & set(names)}
+    return {dataset: folders[dataset] for dataset, own in names_of.items() if not names or own & set(names)}

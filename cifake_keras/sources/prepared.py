@@ -1,7 +1,7 @@
 """Prepared sources: TFDS data sets at native size, and from each one array of 32x32 uint8 images a kernel.
 
 Everything lies below the data folder: `<dataset>/<version>/` as TFDS has it, and within that folder
-`32-<kernel>/images.npy` with `examples.csv`, made the first time it is asked for and read row by row after.
+`32-<kernel>/images.npy` with `examples.csv`, made when it is first needed and read row by row after.
 """
 
 import contextlib
@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import absl.logging
 import numpy as np
@@ -42,21 +43,21 @@ class Prepared:
     fingerprint: str
 
 
-def prepare(dataset: str, data_dir: Path, beam: str | None = None, **options) -> Path:
-    """Writes a source below `data_dir`, unless it is there. Returns the data set's folder.
+def prepare(dataset: str, data_dir: Path, beam: str | None = None, **options: Any) -> Path:
+    """Writes a source below `data_dir`, unless it is prepared already. Returns the data set's folder.
 
-    beam: pipeline options of Apache Beam, without dashes and with commas between them, which then does the work.
-    options: the builder's own (`origin`, `strict`, `title`, `label`, `config`). Images that are refused are named in
-    the folder's quarantine.csv and counted on screen; with `strict` they are a UserError.
+    beam: options of the Apache Beam pipeline that does the work, without dashes and with commas between them.
+    options: the builder's own (`origin`, `strict`, `title`, `label`, `config`). Refused images are named in the
+    folder's quarantine.csv and counted on screen; with `strict` they raise UserError.
     """
     with quiet_tfds():
         builder = Provider().get_builder_cls(dataset)(data_dir=data_dir, **options)
         folder = Path(builder.data_dir)
-        told = f"{folder.parent.relative_to(data_dir)}: {{:,}} images in {folder}"
+        summary = f"{folder.parent.relative_to(data_dir)}: {{:,}} images in {folder}"
         if folder.exists():
             if builder.strict and (folder / QUARANTINE).exists():
                 raise UserError(f"{folder} lacks the images that its {QUARANTINE} names; leave --strict out.")
-            say(told.format(count(folder)) + " already, so nothing was read; delete that folder to prepare it anew")
+            say(summary.format(count(folder)) + " already, so nothing was read; delete that folder to prepare it anew")
             return folder
         for left in folder.parent.glob(f"incomplete.*_{folder.name}"):  # by a run that was killed
             shutil.rmtree(left)
@@ -64,11 +65,11 @@ def prepare(dataset: str, data_dir: Path, beam: str | None = None, **options) ->
     for filename, reason in builder.refused[:5]:
         say(f"refused {filename}: {reason}")
     named = f", all named in {folder / QUARANTINE}" if builder.refused else ""
-    say(f"{told.format(count(folder))}, {len(builder.refused):,} refused{named}")
+    say(f"{summary.format(count(folder))}, {len(builder.refused):,} refused{named}")
     return folder
 
 
-def _download_config(beam: str | None):
+def _download_config(beam: str | None) -> Any:
     import tensorflow_datasets as tfds
 
     if beam is None:
@@ -83,7 +84,7 @@ def _download_config(beam: str | None):
 
 @contextlib.contextmanager
 def quiet_tfds() -> Iterator[None]:
-    """TFDS's own notices (a download that is none, OpenCV that is not needed) would only mislead."""
+    """Silences notices of TFDS that would mislead: of a download that is none, of OpenCV that is not needed."""
     import tensorflow_datasets as tfds
 
     tfds.disable_progress_bar()
@@ -108,8 +109,8 @@ def count(folder: Path) -> int:
 
 def folders(data_dir: Path) -> dict[str, Path]:
     """The prepared data sets below `data_dir` with their folders. Imports no TensorFlow."""
-    found = {path.parent for path in data_dir.glob(f"**/{_INFO}")}
-    return {folder.parent.relative_to(data_dir).as_posix(): folder for folder in sorted(found)}
+    versions = sorted({path.parent for path in data_dir.glob(f"**/{_INFO}")})
+    return {folder.parent.relative_to(data_dir).as_posix(): folder for folder in versions}
 
 
 def available(data_dir: Path) -> dict[str, int]:
@@ -119,9 +120,7 @@ def available(data_dir: Path) -> dict[str, int]:
 
 def load(data_dir: Path, dataset: str, kernel: str) -> Prepared:
     """Raises UserError where the data set has not been prepared."""
-    folder = find(data_dir, dataset)
-    if folder is None:
-        raise UserError(f"{data_dir / dataset} is not there; prepare it with: cifake-keras data prepare")
+    folder = _required(data_dir, dataset)
     arrays = folder / f"{IMAGE_SIZE}-{kernel}"
     files.make_once(arrays, lambda temporary: _write_arrays(folder, temporary, kernel))
     types = dict.fromkeys(COLUMNS, str) | {"label": int}
@@ -129,16 +128,23 @@ def load(data_dir: Path, dataset: str, kernel: str) -> Prepared:
     return Prepared(Rows(arrays / "images.npy"), examples, fingerprint_of(examples))
 
 
+def _required(data_dir: Path, dataset: str) -> Path:
+    folder = find(data_dir, dataset)
+    if folder is None:
+        raise UserError(f"{data_dir / dataset} is not there; prepare it with: cifake-keras data prepare")
+    return folder
+
+
 def originals(data_dir: Path, dataset: str) -> pd.DataFrame:
     """FILE_COLUMNS of the file of each image of a prepared data set; width and height are those of the upright image.
 
-    Raises UserError where an older version of the package prepared it.
+    Raises UserError where the data set has not been prepared, or an older version of the package prepared it.
     """
-    folder = find(data_dir, dataset)
+    folder = _required(data_dir, dataset)
     path = folder / FILES
     if not path.exists():
-        raise UserError(f"{path} is not there, as older versions kept none; delete {folder} and prepare it anew.")
-    return pd.read_csv(path, keep_default_na=False, dtype={"quantisation": str})  # its digits are no number
+        raise UserError(f"{path} is not there, as older versions wrote none; delete {folder} and prepare it anew.")
+    return pd.read_csv(path, keep_default_na=False, dtype={"quantisation": str})  # hexadecimal digits, not a number
 
 
 def stored(folder: Path) -> dict[str, Sequence[dict]]:
@@ -149,7 +155,7 @@ def stored(folder: Path) -> dict[str, Sequence[dict]]:
 
 
 def row(split: str, example: dict) -> tuple[str, int, str, str, str]:
-    """What COLUMNS say of a stored example."""
+    """The values of COLUMNS for a stored example."""
     texts = (example[key].decode() for key in ("generator", "filename"))
     return split, int(example["label"]), *texts, digest(example["image"])
 

@@ -1,5 +1,6 @@
 """The package's own images as TFDS data sets, one a recipe of `scenes`. Never the paper's data."""
 
+from collections.abc import Iterator
 from typing import ClassVar
 
 import tensorflow_datasets as tfds
@@ -13,11 +14,11 @@ PHOTOGRAPHS = ("camera", "telephone")
 
 
 class Procedural(SourceBuilder):
-    """One config a recipe; needs nothing from outside."""
+    """One config a recipe; needs no archive."""
 
     BUILDER_CONFIGS: ClassVar = [tfds.core.BuilderConfig(name=recipe) for recipe in scenes.RECIPES]
 
-    def _split_generators(self, dl_manager):
+    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Iterator[tuple[str, dict]]]:
         recipe = self.builder_config.name
         label, generator = ("REAL", "") if recipe in PHOTOGRAPHS else ("FAKE", recipe)
         images = scenes.images(recipe, wanted(recipe))

@@ -14,6 +14,15 @@ from collections.abc import Iterator
 from pathlib import Path, PureWindowsPath
 from typing import BinaryIO
 
+# zipfile has no public way to its record at an archive's end.
+from zipfile import (  # type: ignore[attr-defined]
+    _ECD_DISK_NUMBER,
+    _ECD_ENTRIES_TOTAL,
+    _ECD_OFFSET,
+    _ECD_SIZE,
+    _EndRecData,
+)
+
 import numpy as np
 from PIL import Image, ImageOps, JpegImagePlugin, UnidentifiedImageError
 
@@ -38,7 +47,7 @@ class UnreadableImage(Exception):
 
 
 def is_image(name: str) -> bool:
-    """By its name; hidden files and what macOS puts into archives are none."""
+    """By its name; hidden files, and those that macOS adds to archives, are none."""
     path = Path(name)
     return path.suffix.lower() in SUFFIXES and not any(map(_hidden, path.parts))
 
@@ -53,20 +62,20 @@ def names(origin: Path) -> list[str]:
     Raises UserError where `origin` is missing, or is neither a folder nor a whole zip archive within the limits.
     """
     if origin.is_dir():
-        found = (path.relative_to(origin).as_posix() for path in origin.rglob("*") if not path.is_dir())
+        members = [path.relative_to(origin).as_posix() for path in origin.rglob("*") if not path.is_dir()]
     else:
         with _archive(origin) as archive:
-            found = archive.namelist()
-    return sorted(filter(is_image, found))
+            members = archive.namelist()
+    return sorted(filter(is_image, members))
 
 
 def read(origin: Path, members: list[str]) -> Iterator[tuple[str, bytes | UnreadableImage]]:
-    """Yields each member's name, and its content or why it is refused, which `decode` raises."""
+    """Yields each member's name, and its content or why it is refused."""
     with contextlib.nullcontext() if origin.is_dir() else _archive(origin) as archive:
         for name in members:
             try:
-                content = _member(archive, name) if archive else _file(origin / name)
-            except Exception as error:  # beside its own, zipfile raises those of zlib, struct and the file system
+                content: bytes | UnreadableImage = _member(archive, name) if archive else _file(origin / name)
+            except Exception as error:  # zipfile raises also those of zlib, struct and the file system
                 content = UnreadableImage(_reason(error))
             yield name, content
 
@@ -99,12 +108,12 @@ def _check_size(size: int) -> None:
 
 
 def _reason(error: Exception) -> str:
-    """In one line; zipfile quotes whole headers, and some errors say nothing."""
+    """In one line: zipfile quotes whole headers, and some errors have no message."""
     return textwrap.shorten(str(error), 200) or f"cannot be read ({type(error).__name__})"
 
 
 def _archive(origin: Path) -> zipfile.ZipFile:
-    """Its list of members is sound; each member is still to be judged by itself."""
+    """Opens an archive and checks its list of members; each member is checked when it is read."""
     try:
         with open(origin, "rb") as file:
             end = _end(file)
@@ -113,31 +122,31 @@ def _archive(origin: Path) -> zipfile.ZipFile:
     except FileNotFoundError:
         raise UserError(f"{origin} does not exist; name a folder or a zip archive with --from.") from None
     except Exception as error:  # zipfile meets damage with errors of any kind
-        told = f"{origin} is not a readable zip archive ({_reason(error)})"
-        raise UserError(f"{told}; fetch it again, or name a folder of images.") from error
+        problem = f"{origin} is not a readable zip archive ({_reason(error)})"
+        raise UserError(f"{problem}; fetch it again, or name a folder of images.") from error
     return archive
 
 
 def _end(file: BinaryIO) -> list:
-    """The record at an archive's end, looked at before ZipFile follows it and reads the list of members."""
-    end = zipfile._EndRecData(file)
+    """The record at an archive's end, checked before ZipFile follows it and reads the list of members."""
+    end = _EndRecData(file)
     file.seek(0)
     if not end:
         begun = file.read(2) == b"PK"
         raise zipfile.BadZipFile(
             "it is cut short, or one part of several: its end is missing" if begun else "it does not begin as one does"
         )
-    if end[zipfile._ECD_DISK_NUMBER]:
+    if end[_ECD_DISK_NUMBER]:
         raise zipfile.BadZipFile("it is the last part of several, to be joined first")
-    if end[zipfile._ECD_SIZE] > MAX_LIST:
+    if end[_ECD_SIZE] > MAX_LIST:
         raise zipfile.BadZipFile("it has too many members")
     return end
 
 
 def _check_list(archive: zipfile.ZipFile, end: list, size: int) -> None:
     members = archive.infolist()
-    astray = archive.start_dir != end[zipfile._ECD_OFFSET]
-    if astray or (len(members) - end[zipfile._ECD_ENTRIES_TOTAL]) % 2**16:  # some writers count no further
+    astray = archive.start_dir != end[_ECD_OFFSET]
+    if astray or (len(members) - end[_ECD_ENTRIES_TOTAL]) % 2**16:  # some writers count no further
         raise zipfile.BadZipFile("its list of members is damaged")
     if len(set(archive.namelist())) < len(members):
         raise zipfile.BadZipFile("two of its members have one name")
@@ -146,10 +155,10 @@ def _check_list(archive: zipfile.ZipFile, end: list, size: int) -> None:
         raise zipfile.BadZipFile(f"it expands to {expanded:,} bytes, {expanded // size:,} times its size")
 
 
-def decode(content: bytes | UnreadableImage) -> np.ndarray:
+def decode(content: bytes) -> np.ndarray:
     """uint8 [height, width, 3], upright, transparency over white, of an animation the first frame.
 
-    content: as `read` yields it. Raises UnreadableImage with the reason.
+    content: an image file's. Raises UnreadableImage with the reason.
     """
     with _opened(content) as image:
         ImageOps.exif_transpose(image, in_place=True)
@@ -157,7 +166,7 @@ def decode(content: bytes | UnreadableImage) -> np.ndarray:
 
 
 def image(path: Path) -> np.ndarray:
-    """A file as `decode` gives it. Raises UnreadableImage also where it is not there or may not be read."""
+    """A file, decoded. Raises UnreadableImage also where it does not exist or may not be read."""
     try:
         content = _file(path)
     except (OSError, ValueError) as error:  # the latter where a path cannot be one
@@ -173,16 +182,14 @@ def encoding(content: bytes) -> tuple[str, str, str]:
     """
     with _opened(content) as image:
         if not isinstance(image, JpegImagePlugin.JpegImageFile):
-            return image.format, "", ""
+            return image.format or "", "", ""
         tables = hashlib.sha256(str(sorted(image.quantization.items())).encode()).hexdigest()[:8]
-        return image.format, _SUBSAMPLING.get(JpegImagePlugin.get_sampling(image), "other"), tables
+        return image.format or "", _SUBSAMPLING.get(JpegImagePlugin.get_sampling(image), "other"), tables
 
 
 @contextlib.contextmanager
-def _opened(content: bytes | UnreadableImage) -> Iterator[Image.Image]:
+def _opened(content: bytes) -> Iterator[Image.Image]:
     """Its header is read, its pixels are not yet."""
-    if isinstance(content, UnreadableImage):
-        raise content
     if not content:
         raise UnreadableImage("is empty")
     try:

@@ -221,7 +221,8 @@ def _sharpen(display: np.ndarray, amount: float) -> np.ndarray:
 
 def _jpeg(display: np.ndarray, quality: int) -> np.ndarray:
     """Display values to uint8, through a JPEG without colour subsampling: format is no trace of a recipe."""
-    return np.stack([_through_jpeg(image, quality) for image in np.uint8(np.clip(display, 0, 1) * 255 + 0.5)])
+    levels = (np.clip(display, 0, 1) * 255 + 0.5).astype(np.uint8)
+    return np.stack([_through_jpeg(image, quality) for image in levels])
 
 
 def _through_jpeg(image: np.ndarray, quality: int) -> np.ndarray:

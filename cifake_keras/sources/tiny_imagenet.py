@@ -2,6 +2,8 @@
 
 import re
 
+import tensorflow_datasets as tfds
+
 from cifake_keras.runtime.errors import UserError
 from cifake_keras.sources import reading
 from cifake_keras.sources.builder import SourceBuilder
@@ -19,9 +21,9 @@ class TinyImagenet(SourceBuilder):
     HOMEPAGE = "http://cs231n.stanford.edu/tiny-imagenet-200.zip"
     MANUAL_DOWNLOAD_INSTRUCTIONS = "tiny-imagenet-200.zip (see the home page), or its folder tiny-imagenet-200."
 
-    def entries(self, dl_manager):
+    def entries(self, dl_manager: tfds.download.DownloadManager) -> dict[str, list[Entry]]:
         origin = self.place(dl_manager, "tiny-imagenet-200.zip")
-        entries = {"train": [], "val": []}
+        entries: dict[str, list[Entry]] = {"train": [], "val": []}
         for name in reading.names(origin):
             if layout := _LAYOUT.search(name):
                 split = layout[2].partition("/")[0]

@@ -1,4 +1,4 @@
-"""Whether prepared data are still what was prepared: the stored images, and the arrays made of them."""
+"""Whether prepared data are unchanged: the stored images, and the arrays made of them."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -21,9 +21,9 @@ _NAMED = 5
 
 @dataclass(frozen=True)
 class Verification:
-    """images, fingerprint: of what could be read. recorded: whether there was a fingerprint to compare with.
+    """images, fingerprint: of the images that could be read. recorded: whether a fingerprint was kept to compare with.
 
-    wrong: a clause for every part of the data set that is not as it was; none where all is right.
+    wrong: a clause for every part of the data set that has changed; empty where nothing has.
     """
 
     images: int
@@ -34,8 +34,8 @@ class Verification:
     def __str__(self) -> str:
         if self.wrong:
             return "; ".join(self.wrong)
-        told = f"{self.images:,} images, fingerprint {self.fingerprint}"
-        return f"{told}, as prepared" if self.recorded else f"{told}; there is none to compare with: --record keeps it"
+        summary = f"{self.images:,} images, fingerprint {self.fingerprint}"
+        return summary + (", as prepared" if self.recorded else "; there is none to compare with: --record keeps it")
 
 
 def verify(folder: Path) -> Verification:
@@ -59,9 +59,9 @@ def verify(folder: Path) -> Verification:
     return Verification(len(rows), fingerprint, recorded is not None, wrong)
 
 
-def record(folder: Path, found: Verification) -> None:
-    """Keeps the fingerprint of data that were prepared before fingerprints were."""
-    files.write_json(folder / RECORD, {"images": found.images, "fingerprint": found.fingerprint})
+def record(folder: Path, verification: Verification) -> None:
+    """Keeps the fingerprint of data that an older version prepared, which kept none."""
+    files.write_json(folder / RECORD, {"images": verification.images, "fingerprint": verification.fingerprint})
 
 
 def _recorded(folder: Path) -> str | None:
@@ -71,12 +71,12 @@ def _recorded(folder: Path) -> str | None:
 
 def _stored(folder: Path, fingerprint: str, recorded: str | None, unreadable: list[str]) -> list[str]:
     if unreadable:
-        told = f"cannot be read: {_named(unreadable)}"
+        problem = f"cannot be read: {_named(unreadable)}"
     elif recorded in (None, fingerprint):
         return []
     else:
-        told = f"have the fingerprint {fingerprint} instead of {recorded}"
-    return [f"stored images {told} (delete {folder} and prepare it anew)"]
+        problem = f"have the fingerprint {fingerprint} instead of {recorded}"
+    return [f"stored images {problem} (delete {folder} and prepare it anew)"]
 
 
 @dataclass
@@ -95,8 +95,8 @@ class _Copy:
     def wrong(self) -> list[str]:
         if self.rows is not None and not self.differing:
             return []
-        told = "is damaged" if self.rows is None else f"differs at {_named(self.differing)}"
-        return [f"{self.path.parent.name}/{self.path.name} {told} (delete {self.path.parent}, which is made anew)"]
+        problem = "is damaged" if self.rows is None else f"differs at {_named(self.differing)}"
+        return [f"{self.path.parent.name}/{self.path.name} {problem} (delete {self.path.parent}, which is made anew)"]
 
 
 def _copies(folder: Path, count: int) -> list[_Copy]:
@@ -118,14 +118,14 @@ def _read(read: Callable, *arguments: object) -> Any:
         return None
 
 
-def _images(path: Path, count: int) -> np.ndarray:
+def _images(path: Path, count: int) -> np.ndarray | None:
     images = np.load(path, mmap_mode="r")
     return images if (images.dtype, images.shape) == (np.uint8, (count, IMAGE_SIZE, IMAGE_SIZE, 3)) else None
 
 
 def _rows(path: Path, count: int) -> list[tuple] | None:
-    rows = pd.read_csv(path, dtype=str, keep_default_na=False)[prepared.COLUMNS].itertuples(index=False, name=None)
-    return found if len(found := list(rows)) == count else None
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)[prepared.COLUMNS]
+    return list(table.itertuples(index=False, name=None)) if len(table) == count else None
 
 
 def _resize(kernel: str, _row: tuple, image: np.ndarray) -> np.ndarray:

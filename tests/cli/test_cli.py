@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -15,8 +16,9 @@ from PIL import Image
 from support import cifake_members, command, files_below, one_sentence, picture, refused, write_cell, write_zip
 
 from cifake_keras import protocol
-from cifake_keras.cli import main
+from cifake_keras.cli import main, options
 from cifake_keras.records import cells
+from cifake_keras.study.settings import Settings
 
 RUN = ("run-grid", "--phase", "phase1", "--condition", "baseline", "--no-sweep", "--epochs", "1")
 RUN += ("--precision", "float32")
@@ -35,7 +37,7 @@ def origin(tmp_path) -> Path:
 
 
 @pytest.mark.parametrize(
-    "arguments, told",
+    "arguments, message",
     [
         (("image_folder", "--generator", "X"), "image_folder/x is not fetched: give the place of its folder or zip"),
         (("cifake", "--from", "nowhere.zip"), "nowhere.zip' does not exist"),
@@ -52,44 +54,77 @@ def origin(tmp_path) -> Path:
         (("cifake", "--kaggle", "--from", "cifake.zip"), "not with --from or --mirror"),
         (("cifake", "--kaggle", "--mirror", "http://localhost"), "not with --from or --mirror"),
         (("cifar", "--from", "cifake.zip"), "'cifar' is not one of 'cifake'"),
+        (("all",), "name the folder of the archives with --from"),
+        (("all", "--from", "nowhere"), "nowhere' does not exist"),
+        (("all", "--from", "cifake.zip"), "cifake.zip is not a folder"),
+        (("all", "--from", "empty"), "empty holds none of archive.zip, tiny-imagenet-200.zip, sd-v1-5.zip"),
     ],
 )
-def test_sources_that_cannot_be_prepared(origin, tmp_path, monkeypatch, arguments, told):
+def test_sources_that_cannot_be_prepared(origin, tmp_path, monkeypatch, arguments, message):
     monkeypatch.chdir(origin)
-    assert told in refused("data", "prepare", *arguments, "--data-dir", tmp_path / "data")
+    assert message in refused("data", "prepare", *arguments, "--data-dir", tmp_path / "data")
     assert files_below(tmp_path / "data") == []
 
 
 @pytest.mark.skipif(importlib.util.find_spec("apache_beam") is not None, reason="Apache Beam is installed")
 def test_beam_is_asked_for_and_not_there(origin, tmp_path):
-    told = refused("data", "prepare", "cifake", "--from", origin / "cifake.zip", "--beam", "x", "--data-dir", tmp_path)
-    assert "pip install 'cifake-keras[beam]'" in told
+    message = refused(
+        "data", "prepare", "cifake", "--from", origin / "cifake.zip", "--beam", "x", "--data-dir", tmp_path
+    )
+    assert "pip install 'cifake-keras[beam]'" in message
 
 
 @pytest.mark.parametrize(
-    "arguments, told",
+    "arguments, message",
     [
         (("--kernel", "cubic"), "'cubic' is not one of 'bilinear'"),
         (("--preset", "full"), "'full' is not one of 'paper'"),
         (("--phase", "phase3"), "'phase3' is not one of 'phase1'"),
         (("--condition", "blurred"), "'blurred' is not one of"),
         (("--seeds", "0"), "0 is not in the range"),
+        (("--scale", "0"), "0.0 is not in the range"),
+        (("--reading", "literal"), "'literal' is not one of 'chosen'"),
         (("--data-dir", "text.zip"), "'text.zip' is a file"),
         (("--sources", "all"), "No such option"),
     ],
 )
-def test_options_outside_their_choices(origin, monkeypatch, arguments, told):
+def test_options_outside_their_choices(origin, monkeypatch, arguments, message):
     monkeypatch.chdir(origin)
-    assert told in refused("run-grid", *arguments)
+    assert message in refused("run-grid", *arguments)
     assert not (origin / "results").exists()
+
+
+def test_options_of_the_grid_are_its_settings(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "val_real_filenames.csv").write_text("1.jpg\n")
+    (tmp_path / "val_fake_filenames.csv").write_text("2.jpg\n")
+    given = ["--preset", "demo", "--recipe", "fast", "--no-sweep", "--epochs", "2", "--kernel", "box"]
+    given += ["--precision", "bfloat16", "--strategy", "mirrored", "--tensorboard", "--scale", "0.1"]
+    given += ["--reading", "linear_latent", "--data-dir", "d", "--results-dir", "r", "--saved-models-dir", "s"]
+    settings = []
+
+    @click.command()
+    @options.settings
+    def keep(wanted, **others):
+        settings.append(others["settings"])
+
+    assert CliRunner().invoke(keep, [*given, "--validation-files", "."]).exit_code == 0
+    folders = (tmp_path / name for name in "drs")
+    lists = frozenset({"REAL/1.jpg", "FAKE/2.jpg"})
+    expected = ("fast", False, 2, "box", "bfloat16", "mirrored", True, lists, 0.1, "linear_latent")
+    assert settings == [Settings("demo", *folders, *expected)]
+    assert CliRunner().invoke(keep, []).exit_code == 0
+    assert (settings[1].scale, settings[1].reading, settings[1].precision) == (1.0, "chosen", "auto")
 
 
 def test_missing_images_are_named_with_how_to_get_them(data_dir, tmp_path):
     nothing = ("--data-dir", tmp_path / "nothing", "--results-dir", tmp_path / "results")
     assert "cifake-keras data list" in refused(*RUN, *nothing)
     few = ("--preset", "paper", "--data-dir", data_dir, "--results-dir", tmp_path / "results")
-    told = refused(*RUN, *few)
-    assert "CIFAKE REAL: 60,000 wanted, 140 there" in told and "data prepare image_folder --generator IFv1" in told
+    message = refused(*RUN, *few)
+    assert (
+        "CIFAKE REAL: 60,000 wanted, 140 there" in message and "data prepare image_folder --generator IFv1" in message
+    )
     assert "val_real_filenames.csv is not there" in refused(*RUN, *few, "--validation-files", tmp_path)
     assert files_below(tmp_path) == []
 
@@ -98,9 +133,9 @@ def test_results_of_another_configuration_are_refused_and_kept(data_dir, tmp_pat
     folder = cells.Cell("phase1", "baseline", "paper", 0).folder(tmp_path)
     folder.mkdir(parents=True)
     (folder / cells.METRICS).write_text("{}")
-    (folder / cells.CONFIG).write_text('{"kernel": "nearest"}')
-    told = refused(*RUN, "--data-dir", data_dir, "--results-dir", tmp_path)
-    assert "made with other settings" in told and "kernel is nearest there, bilinear now" in told
+    (folder / cells.CONFIG).write_text('{"condition": "baseline", "kernel": "nearest"}')
+    message = refused(*RUN, "--data-dir", data_dir, "--results-dir", tmp_path)
+    assert "made with other settings" in message and "kernel is nearest there, bilinear now" in message
     (folder / cells.CONFIG).write_text('{"kernel"')
     assert "config.json is damaged" in refused(*RUN, "--data-dir", data_dir, "--results-dir", tmp_path)
     assert {path.name for path in files_below(tmp_path)} == {cells.METRICS, cells.CONFIG}

@@ -4,15 +4,26 @@ import math
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 from scipy import ndimage, stats
 
-from cifake_keras.conditions.perturbation import DRAWS, crop_boxes, draw, perturb
+from cifake_keras.conditions import perturbation
+from cifake_keras.protocol import PERTURBATION, Perturbation
+from cifake_keras.splits import draws as chance
 
 APPLY, LEAVE = 0.0, 0.99
 DULL, SAME, BRIGHT = 0.0, 0.5, 0.9999  # brightness factors 0.5, 1 and 1.5
 SQUARE = 0.5  # the ratio 1:1
 TONE = 1 / 255
+
+
+def draw(count: int, seed: int) -> np.ndarray:
+    return chance.draw((PERTURBATION,), count, seed, 0)["perturbation"]
+
+
+def perturb(images: np.ndarray, drawn: np.ndarray, settings: Perturbation = PERTURBATION.settings) -> np.ndarray:
+    return perturbation.apply(images, drawn, None, settings).numpy()
 
 
 def noise(count: int, seed: int = 0) -> np.ndarray:
@@ -27,7 +38,9 @@ def draws(count: int, apply=APPLY, brightness=SAME, seed=1) -> np.ndarray:
 
 def boxes(drawn: np.ndarray) -> np.ndarray:
     """Of each image: top, left, height, width."""
-    return np.stack([side.numpy() for side in crop_boxes(drawn)], axis=1).astype(int)
+    return np.stack([side.numpy() for side in perturbation.crop_boxes(drawn, PERTURBATION.settings)], axis=1).astype(
+        int
+    )
 
 
 def reference(image: np.ndarray, box: np.ndarray, factor: float) -> np.ndarray:
@@ -43,7 +56,7 @@ def reference(image: np.ndarray, box: np.ndarray, factor: float) -> np.ndarray:
 def test_crop_blur_and_brightness_equal_the_reference(brightness, factor):
     images, drawn = noise(64), draws(64, brightness=brightness)
     expected = np.stack([reference(*pair, factor) for pair in zip(images, boxes(drawn), strict=True)])
-    assert np.abs(perturb(images, drawn).numpy() - expected).max() < TONE
+    assert np.abs(perturb(images, drawn) - expected).max() < TONE
 
 
 def test_crops_have_the_area_and_ratio_of_the_protocol_and_stay_inside():
@@ -80,14 +93,14 @@ def test_brightness_is_uniform_from_a_half_to_three_halves():
     """Grey images stay grey under crop and blur: their brightness is the factor."""
     drawn = draw(4_000, 6)
     drawn[:, 0] = APPLY
-    factors = perturb(np.full((4_000, 32, 32, 3), 0.5, np.float32), drawn).numpy().mean(axis=(1, 2, 3)) / 0.5
+    factors = perturb(np.full((4_000, 32, 32, 3), 0.5, np.float32), drawn).mean(axis=(1, 2, 3)) / 0.5
     assert stats.kstest(factors, stats.uniform(0.5, 1.0).cdf).pvalue > 0.001
 
 
 def test_four_in_five_images_are_perturbed_and_the_others_are_untouched():
     count = 10_000
     images, drawn = noise(500).repeat(count // 500, axis=0), draw(count, 7)
-    changed = (perturb(images, drawn).numpy() != images).any(axis=(1, 2, 3))
+    changed = (perturb(images, drawn) != images).any(axis=(1, 2, 3))
     assert abs(changed.mean() - 0.8) < 4 * math.sqrt(0.8 * 0.2 / count)
     assert np.array_equal(changed, drawn[:, 0] < 0.8), "one decision for all three"
 
@@ -95,18 +108,53 @@ def test_four_in_five_images_are_perturbed_and_the_others_are_untouched():
 def test_both_classes_are_treated_alike():
     """Draws know no labels: in any fixed half of the images the same share is perturbed."""
     drawn, fake = draw(20_000, 8), np.arange(20_000) % 2 == 1
-    for column in range(DRAWS):
+    for column in range(PERTURBATION.draws):
         assert stats.ks_2samp(drawn[fake, column], drawn[~fake, column]).pvalue > 0.001
 
 
 def test_an_image_is_perturbed_the_same_in_any_batch():
     images, drawn = noise(12), draws(12, brightness=0.3)
-    together = perturb(images, drawn).numpy()
-    alone = np.concatenate([perturb(images[i : i + 1], drawn[i : i + 1]).numpy() for i in range(12)])
+    together = perturb(images, drawn)
+    alone = np.concatenate([perturb(images[i : i + 1], drawn[i : i + 1]) for i in range(12)])
     assert np.abs(together - alone).max() < 1e-6
 
 
-def test_the_key_decides_the_draws():
-    assert np.array_equal(draw(5, 1, 2), draw(5, 1, 2))
-    assert not np.array_equal(draw(5, 1, 2), draw(5, 2, 1))
-    assert draw(5, 1, 2).shape == (5, DRAWS)
+# The other reading of the text: each operation decides for itself.
+
+EACH = Perturbation(together=False)
+
+
+def decided(drawn: np.ndarray) -> list[np.ndarray]:
+    """Whether each image is cropped, blurred and brightened."""
+    return [decision.numpy() for decision in perturbation.decisions(tf.constant(drawn), EACH)]
+
+
+def test_each_operation_is_chosen_for_itself_four_times_in_five():
+    count = 50_000
+    chosen = np.stack(decided(draw(count, 1)))
+    for pattern in np.ndindex(2, 2, 2):
+        expected = math.prod(0.8 if chosen_one else 0.2 for chosen_one in pattern)
+        share = (chosen == np.array(pattern, bool)[:, None]).all(axis=0).mean()
+        assert abs(share - expected) < 4 * math.sqrt(expected / count), pattern
+
+
+def test_all_operations_by_themselves_are_the_perturbation_and_none_leaves_the_image():
+    images, drawn = noise(2_000), draw(2_000, 2)
+    number = sum(decision.astype(int) for decision in decided(drawn))
+    changed = perturb(images, drawn, EACH)
+    assert np.allclose(changed[number == 3], perturb(images, drawn)[number == 3], atol=1e-6)
+    assert np.array_equal(changed[number == 0], images[number == 0]) and (number == 0).any()
+
+
+def test_a_single_operation_is_that_one_alone():
+    """Brightness is a factor for all pixels, grey images show neither crop nor blur, and blur smooths noise."""
+    images, drawn = noise(2_000) / 2, draw(2_000, 3)
+    crop, blur, brighten = decided(drawn)
+    changed = perturb(images, drawn, EACH)
+    alone = brighten & ~crop & ~blur
+    assert np.allclose(changed[alone], images[alone] * (0.5 + drawn[alone, 4])[:, None, None, None], atol=1e-6)
+    grey = perturb(np.full_like(images, 0.4), drawn, EACH)
+    assert np.allclose(grey[~brighten], 0.4, atol=1e-6)
+    still = blur & ~crop & ~brighten
+    roughness = [np.abs(np.diff(of[still], axis=1)).mean() for of in (changed, images)]
+    assert roughness[0] < roughness[1] / 2

@@ -62,7 +62,7 @@ def test_what_computes_otherwise_is_not_kept(tmp_path):
     )
     kernel = np.resize([1e5, -1e5], (3072, 1))
     classifier.set_weights([kernel, np.zeros(1)])
-    saved_model.write(tmp_path / "model", CONDITIONS["baseline"], classifier, None, "bilinear", {})
+    saved_model.write(tmp_path / "model", CONDITIONS["baseline"], classifier, {}, "bilinear", {})
     told = refused("export", tmp_path / "model", "--format", "tfjs", "--float16", "--output", tmp_path / "half")
     assert "gives other probabilities" in told
     assert [path.name for path in tmp_path.iterdir()] == ["model"]

@@ -15,7 +15,7 @@ METHODS = pytest.mark.parametrize("method", saliency.METHODS.values(), ids=salie
 
 def looking_at_a_corner() -> keras.Sequential:
     """The paper's classifier, blind to all but the top left corner."""
-    network = models.paper()
+    network = models.build("paper")
     dense = next(layer for layer in network.layers if isinstance(layer, keras.layers.Dense))
     kernel, bias = dense.get_weights()
     seen = np.zeros((32, 32, 32))
@@ -45,11 +45,11 @@ def test_other_weights_give_other_maps(method):
 
 @METHODS
 def test_weights_are_drawn_as_those_of_a_new_network(method):
-    assert similarity(method, models.paper(seed=3), IMAGES, seed=3) == pytest.approx(np.ones(3))
+    assert similarity(method, models.build("paper", seed=3), IMAGES, seed=3) == pytest.approx(np.ones(3))
 
 
 def test_a_method_that_ignores_the_network_is_found_out():
-    assert similarity(lambda _, images: images.max(-1), models.paper(), IMAGES) == pytest.approx(np.ones(3))
+    assert similarity(lambda _, images: images.max(-1), models.build("paper"), IMAGES) == pytest.approx(np.ones(3))
 
 
 def test_the_network_stays_as_it_is():

@@ -6,6 +6,7 @@ import pytest
 
 from cifake_keras import models
 from cifake_keras.evaluation.saliency import METHODS, grad_cam, smoothgrad, vanilla_gradient
+from cifake_keras.protocol import CLASSIFIERS
 
 RANDOM = np.random.default_rng(0)
 IMAGES = RANDOM.random((3, 32, 32, 3), np.float32)
@@ -53,7 +54,7 @@ def test_what_noise_turns_about_cancels_out_in_smoothgrad():
 
 
 def test_smoothgrad_can_be_repeated_and_leaves_the_draws_of_others_alone():
-    network = models.bird_lotfi()
+    network = models.build("bird_lotfi")
     np.random.seed(1)
     first = smoothgrad(network, IMAGES)
     drawn = np.random.random()
@@ -75,16 +76,16 @@ def test_grad_cam_is_zero_where_nothing_speaks_for_the_class():
     assert (grad_cam(bright(-1, bias=1e6), IMAGES) == 0).all()
 
 
-@pytest.mark.parametrize("classifier", models.CLASSIFIERS)
+@pytest.mark.parametrize("classifier", CLASSIFIERS)
 @pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
 def test_every_classifier_has_maps_of_the_size_of_its_input(method, classifier):
-    maps = method(models.CLASSIFIERS[classifier](), IMAGES)
+    maps = method(models.build(classifier), IMAGES)
     assert maps.shape == (3, 32, 32) and maps.dtype == np.float32
     assert (maps >= 0).all() and (maps.max((1, 2)) > 0).all()
 
 
 @pytest.mark.parametrize("method", [vanilla_gradient, grad_cam])
 def test_an_image_has_the_same_map_in_any_batch(method):
-    images, network = RANDOM.random((103, 32, 32, 3), np.float32), models.bird_lotfi()
+    images, network = RANDOM.random((103, 32, 32, 3), np.float32), models.build("bird_lotfi")
     maps = method(network, images)
     assert maps[[0, 99, 102]] == pytest.approx(method(network, images[[0, 99, 102]]), rel=1e-3, abs=1e-6)

@@ -1,11 +1,16 @@
 """The networks equal their PyTorch originals (fixture: scripts/make_parity.py), and start as PyTorch's do."""
 
+from dataclasses import replace
+
+import keras
 import numpy as np
 import parity
 import pytest
 from learning import FIXTURE, from_pytorch, paper
 
 from cifake_keras import models
+from cifake_keras.conditions import path
+from cifake_keras.protocol import AUTOENCODER, CLASSIFIERS, CONDITIONS, READINGS, Autoencoder
 
 
 def test_the_classifier_equals_pytorchs():
@@ -14,19 +19,23 @@ def test_the_classifier_equals_pytorchs():
 
 def test_the_autoencoder_equals_pytorchs():
     weights = parity.parameters(parity.AUTOENCODER, 2, parity.TRANSPOSED)
-    network = from_pytorch(models.autoencoder(), weights, {2: (8, 8, 64)}, {3: (8, 8, 64)})
+    network = from_pytorch(path.build(AUTOENCODER), weights, {2: (8, 8, 64)}, {3: (8, 8, 64)})
     reconstructions = network(2 * parity.images() - 1).numpy()
     assert np.abs(reconstructions - FIXTURE["reconstructions"]).max() < 1e-5
 
 
 def test_the_classifier_has_the_papers_parameters():
-    assert models.paper().count_params() == 2_111_585
+    assert models.build("paper").count_params() == 2_111_585
 
 
-@pytest.mark.parametrize("build", [models.paper, models.bird_lotfi, models.autoencoder])
-def test_weights_start_within_one_by_root_fan_in(build):
+@pytest.mark.parametrize(
+    "network",
+    [*(models.build(name, seed=3) for name in CLASSIFIERS), path.build(AUTOENCODER, seed=3)],
+    ids=lambda of: of.name,
+)
+def test_weights_start_within_one_by_root_fan_in(network):
     biases = []
-    for layer in (layer for layer in build(seed=3).layers if layer.weights):
+    for layer in (layer for layer in network.layers if layer.weights):
         kernel, bias = layer.get_weights()
         # A transposed convolution has its outputs where others have their inputs; PyTorch takes those.
         bound = 1 / np.sqrt(np.prod(kernel.shape[:-1]))
@@ -38,14 +47,33 @@ def test_weights_start_within_one_by_root_fan_in(build):
 
 
 def test_the_seed_decides_the_weights():
-    first, again, other = (models.bird_lotfi(seed=seed).get_weights() for seed in (1, 1, 2))
+    first, again, other = (models.build("bird_lotfi", seed=seed).get_weights() for seed in (1, 1, 2))
     assert all(np.array_equal(*pair) for pair in zip(first, again, strict=True))
     assert not any(np.array_equal(*pair) for pair in zip(first, other, strict=True))
 
 
 def test_bfloat16_keeps_weights_and_logits_in_float32():
-    network = models.with_precision(paper(), "mixed_bfloat16")
+    network = models.with_weights(models.build("paper", precision="mixed_bfloat16"), paper())
     logits = network(parity.images())
     assert logits.dtype == "float32" and {weight.dtype for weight in network.weights} == {"float32"}
     difference = np.abs(logits.numpy() - FIXTURE["logits"]).max()
     assert 0 < difference < 0.02, "bfloat16 has eight bits, and must be in use"
+
+
+def test_without_its_relu_the_latent_has_negative_values():
+    images = 2 * parity.images() - 1
+    linear = replace(AUTOENCODER, settings=Autoencoder(latent=None))
+    chosen, free = (latent(path.build(step), images) for step in (AUTOENCODER, linear))
+    assert chosen.shape == free.shape == (8, 2048) and chosen.min() == 0
+    assert free.min() < 0 and np.allclose(np.maximum(free, 0), chosen, atol=1e-5)
+
+
+def latent(network: keras.Sequential, images: np.ndarray) -> np.ndarray:
+    layer = next(layer for layer in network.layers if isinstance(layer, keras.layers.Dense))
+    return keras.Model(network.inputs, layer.output).predict(images, verbose=0)
+
+
+def test_an_autoencoder_of_another_seed_starts_from_other_weights():
+    step = READINGS["autoencoder_seed_1"].read(CONDITIONS["autoencoded"]).steps[0]
+    chosen, other = (path.build(of).get_weights()[0] for of in (AUTOENCODER, step))
+    assert not np.array_equal(chosen, other)

@@ -2,7 +2,6 @@
 
 import full_counts
 import pytest
-import scaled
 import stand_ins
 from click.testing import CliRunner
 
@@ -25,7 +24,7 @@ USED = {
 
 @pytest.fixture(scope="module")
 def phase():
-    return scaled.scaled(protocol.phases("paper")["phase2"], SCALE)
+    return protocol.phases("paper", SCALE)["phase2"]
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +32,7 @@ def composed(phase, tmp_path_factory):
     """The phase's images, prepared from stand-ins by the commands that the script runs."""
     folder = tmp_path_factory.mktemp("full")
     archives = stand_ins.write(phase, folder / "archives")
-    for command, options in full_counts.commands(archives, folder).items():
+    for command, options in full_counts.commands(archives, SCALE, folder).items():
         if command != full_counts.GRID:
             done = CliRunner().invoke(cli.main, [*command.split()[1:], *map(str, options)])
             assert done.exit_code == 0, done.output

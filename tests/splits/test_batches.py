@@ -4,10 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cifake_keras.protocol import PERTURBATION
 from cifake_keras.splits import batches
 from cifake_keras.splits.composition import ImageSet
 
 COUNT = 23
+STEPS = (PERTURBATION,)
 
 
 @pytest.fixture
@@ -20,10 +22,10 @@ def images() -> ImageSet:
 
 def epochs(images, batch_size=5, seed=0, count=2):
     for epoch in range(count):
-        part = list(batches.training_batches(images, batch_size, seed, epoch))
-        assert len(part) == batches.steps(images, batch_size)
+        part = list(batches.training_batches(images, STEPS, batch_size, seed, epoch))
+        assert len(part) == batches.count(images, batch_size)
         order = np.concatenate([inputs["image"][:, 0, 0, 0] for inputs, _ in part])
-        draws = np.concatenate([inputs["draws"] for inputs, _ in part])
+        draws = np.concatenate([inputs["draws"]["perturbation"] for inputs, _ in part])
         labels = np.concatenate([label[:, 0] for _, label in part])
         yield order, draws, labels
 
@@ -42,16 +44,17 @@ def test_the_seed_decides_order_and_draws(images):
 
 
 def test_an_epoch_can_be_taken_up_at_any_batch(images):
-    whole, rest = (list(batches.training_batches(images, 5, 0, 1, first)) for first in (0, 3))
+    whole, rest = (list(batches.training_batches(images, STEPS, 5, 0, 1, first)) for first in (0, 3))
     assert len(rest) == 2
     for (inputs, labels), (expected, expected_labels) in zip(rest, whole[3:], strict=True):
-        assert all(np.array_equal(inputs[key], expected[key]) for key in inputs)
+        assert np.array_equal(inputs["image"], expected["image"])
+        assert np.array_equal(inputs["draws"]["perturbation"], expected["draws"]["perturbation"])
         assert np.array_equal(labels, expected_labels)
 
 
 def test_evaluation_keeps_the_order_and_does_not_depend_on_the_batch(images):
-    both = [list(batches.evaluation_batches(images, size)) for size in (4, 23)]
-    for key in ("image", "draws"):
-        small, large = (np.concatenate([inputs[key] for inputs, _ in batches]) for batches in both)
+    both = [list(batches.evaluation_batches(images, STEPS, size)) for size in (4, 23)]
+    for part in (lambda inputs: inputs["image"], lambda inputs: inputs["draws"]["perturbation"]):
+        small, large = (np.concatenate([part(inputs) for inputs, _ in of_size]) for of_size in both)
         assert np.array_equal(small, large)
     assert np.array_equal(both[1][0][0]["image"][:, 0, 0, 0], np.arange(COUNT))

@@ -10,7 +10,7 @@ from cifake_keras import protocol
 from cifake_keras.protocol import FAKE, REAL, Counts, Draw, Phase, TestSet
 from cifake_keras.runtime.errors import UserError
 from cifake_keras.sources.prepared import Prepared
-from cifake_keras.splits import composition
+from cifake_keras.splits import composition, pools
 
 CIFAKE, IMAGENET, SDV15 = "CIFAKE", "ImageNet", "SDv1.5"
 
@@ -88,7 +88,7 @@ def test_identical_images_go_to_one_side():
     digests = [f"{i // 2}" for i in range(40)] + ["single 1", "single 2", "single 3"]
     examples = pd.DataFrame({"digest": digests, "source": "x", "split": "train", "label": REAL})
     rows = list(examples.index)
-    pool = composition._Pool(Prepared(np.empty((43, 32, 32, 3), np.uint8), examples, ""), rows, rows)
+    pool = pools.Pool(Prepared(np.empty((43, 32, 32, 3), np.uint8), examples, ""), rows, rows)
     dealt = pool.deal(Counter({"test": 7, "validation": 4, "train": 32}))
     assert {split: len(images) for split, images in dealt.items()} == {"test": 7, "validation": 4, "train": 32}
     contents = [set(images["digest"]) for images in dealt.values()]
@@ -98,7 +98,7 @@ def test_identical_images_go_to_one_side():
 def test_what_the_official_split_shares_is_counted():
     examples = pd.DataFrame({"digest": ["a", "b", "b", "c"]})
     train = composition.ImageSet(pd.DataFrame({"digest": ["b", "d"]}), {})
-    assert composition._shared(train, composition.ImageSet(examples, {})) == 2
+    assert composition.shared_images(train, composition.ImageSet(examples, {})) == 2
 
 
 def test_the_authors_list_validates(data_dir, tmp_path):

@@ -3,17 +3,20 @@
 import numpy as np
 
 from cifake_keras import models, protocol
-from cifake_keras.report.figures import Examples
+from cifake_keras.conditions.path import build
+from cifake_keras.records.examples import Examples
 from cifake_keras.splits import composition
 from cifake_keras.study import examples
 
 
 def test_a_seed_draws_the_images(data_dir, tmp_path):
     data = composition.compose(protocol.phases("available")["phase1"], "available", data_dir)
-    networks = {protocol.CONDITIONS["autoencoded"]: (models.bird_lotfi(), models.autoencoder())}
+    networks = {
+        protocol.CONDITIONS["autoencoded"]: (models.build("bird_lotfi"), {"autoencoder": build(protocol.AUTOENCODER)})
+    }
 
     def written(seed: int) -> Examples:
-        examples.write(tmp_path / "examples.npz", "available", data, networks, seed)
+        examples.make("available", data, networks, seed).write(tmp_path / "examples.npz")
         return Examples.load(tmp_path / "examples.npz")
 
     first = written(0)

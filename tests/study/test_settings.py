@@ -5,24 +5,44 @@ from pathlib import Path
 import pytest
 
 from cifake_keras import protocol
+from cifake_keras.protocol import Classifier, Hyperparameters
 from cifake_keras.study.settings import Settings
 
 
 @pytest.mark.parametrize(
     ("options", "selection", "expected"),
     [
-        ({}, "sweep", protocol.FIXED),
-        ({"swept": False}, "fixed", protocol.FIXED),
-        ({"recipe": "fast"}, "fast", protocol.FAST),
-        ({"recipe": "fast", "swept": False}, "fast", protocol.FAST),
+        ({}, "sweep", (1e-3, 5, 3)),
+        ({"swept": False}, "fixed", (1e-3, 5, 3)),
+        ({"recipe": "fast"}, "fast", (2e-3, 3, 3)),
+        ({"recipe": "fast", "swept": False}, "fast", (2e-3, 3, 3)),
     ],
 )
 def test_recipe_and_sweep_decide_the_selection(options, selection, expected):
     settings = Settings("demo", Path(), Path(), Path(), **options)
     assert settings.selection == selection
-    assert {name: settings.hyperparameters(name) for name in protocol.CONDITIONS} == expected
+    rate, *epochs = expected
+    for condition, expected_epochs in zip(("perturbed", "autoencoded"), epochs, strict=True):
+        hyperparameters = settings.hyperparameters("paper", condition)
+        assert (hyperparameters.learning_rate, hyperparameters.epochs) == (rate, expected_epochs)
 
 
 def test_epochs_replace_the_recipes():
     settings = Settings("demo", Path(), Path(), Path(), recipe="fast", epochs=7)
-    assert settings.hyperparameters("baseline").epochs == 7
+    assert settings.hyperparameters("paper", "baseline").epochs == 7
+
+
+def test_a_classifier_may_have_candidates_of_its_own(monkeypatch):
+    own = (Hyperparameters(0.5, 0.0, epochs=9),)
+    monkeypatch.setitem(protocol.CLASSIFIERS, "small", Classifier("small", "a small one", own))
+    settings = Settings("demo", Path(), Path())
+    assert settings.candidates("small", "autoencoded") == own
+    assert settings.candidates("paper", "autoencoded") == protocol.CONDITIONS["autoencoded"].candidates
+    assert settings.hyperparameters("small", "autoencoded").epochs == 9
+
+
+def test_a_reading_replaces_steps_by_their_names():
+    settings = Settings("demo", Path(), Path(), reading="linear_latent")
+    perturbation, autoencoder = settings.condition("perturbed_autoencoded").steps
+    assert perturbation == protocol.PERTURBATION and autoencoder.settings.latent is None
+    assert settings.condition("perturbed") == protocol.CONDITIONS["perturbed"]

@@ -12,7 +12,7 @@ from cifake_keras.records.cells import Cell
 from cifake_keras.runtime import executors, files
 from cifake_keras.study import status
 
-AUTOENCODER = {"epochs": 5}
+AUTOENCODER = {"name": "autoencoder", "training": {"hyperparameters": {"epochs": 5}}}
 DATA = [{"name": "a", "splits": {"train": {"REAL": 100, "FAKE": 50}}}, {"name": "b", "splits": {"train": {"FAKE": 50}}}]
 
 SAVED = """
@@ -33,7 +33,7 @@ def checkpoint(tmp_path_factory):
 
 
 def begin(folder, checkpoint=None, **config):
-    files.write_json(folder / cells.CONFIG, {"autoencoder": AUTOENCODER, "data": DATA, **config})
+    files.write_json(folder / cells.CONFIG, {"scale": 1.0, "data": DATA, **config})
     if checkpoint:
         (folder / cells.CHECKPOINT).write_bytes(checkpoint)
 
@@ -62,8 +62,8 @@ def test_states_rates_and_the_time_left(tmp_path, checkpoint):
 
 def test_what_cells_wait_for_is_told_before_them(tmp_path, checkpoint):
     wanted = cell("autoencoded")
-    autoencoder = cells.autoencoder_folder(tmp_path, "phase1")
-    begin(autoencoder, checkpoint)
+    autoencoder = cells.step_folder(tmp_path, "phase1", "autoencoder")
+    begin(autoencoder, checkpoint, step=AUTOENCODER)
     begin(cells.sweep_folder(tmp_path, wanted) / "group-1", candidates=[{"epochs": 3}])
     with files.claim(cells.claim(tmp_path, autoencoder)):
         lines = told(tmp_path, wanted)

@@ -9,15 +9,16 @@ from tensorboard.plugins.hparams import metadata
 
 from cifake_keras.protocol import CONDITIONS
 from cifake_keras.runtime.interruption import Interrupted
-from cifake_keras.training import curves, fitting
+from cifake_keras.training import classifiers, curves
+from cifake_keras.training.fitting import Session
 
 CANDIDATES = candidate(), candidate(2e-3, 1e-2)
 
 
 def fit(folder, images=None, tensorboard=True):
-    session = fitting.Session("test", "float32", folder, tensorboard=tensorboard)
-    arguments = CONDITIONS["baseline"], "bird_lotfi", None, CANDIDATES, 0, session
-    return fitting.train_classifiers(images or image_set(160), image_set(40), *arguments)
+    session = Session("test", "float32", folder, tensorboard=tensorboard)
+    arguments = CONDITIONS["baseline"], "bird_lotfi", {}, CANDIDATES, 0, session
+    return classifiers.train(images or image_set(160), image_set(40), *arguments)
 
 
 def runs(folder):

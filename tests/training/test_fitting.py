@@ -14,13 +14,14 @@ import tensorflow as tf
 from learning import FIXTURE, candidate, image_set, paper, stopping
 from tensorflow.python.framework.func_graph import FuncGraph
 
-from cifake_keras import models
-from cifake_keras.protocol import CONDITIONS, Hyperparameters
+from cifake_keras.conditions import path
+from cifake_keras.protocol import AUTOENCODER, CONDITIONS, Hyperparameters
 from cifake_keras.records import cells
 from cifake_keras.runtime.interruption import Interrupted
 from cifake_keras.splits.composition import ImageSet
-from cifake_keras.training import fitting
-from cifake_keras.training.optimizer import CoupledAdam
+from cifake_keras.training import classifiers, reconstruction
+from cifake_keras.training.fitting import Session, diverged
+from cifake_keras.training.optimizer import CoupledAdam, build_optimizer
 
 
 def test_the_optimiser_equals_pytorchs():
@@ -45,16 +46,16 @@ def test_optimiser_matches_pytorch():
 
 
 def test_the_cosine_schedule_rises_to_the_learning_rate_and_falls_to_zero():
-    optimizer = fitting._optimizer(Hyperparameters(2e-3, 0.0, epochs=4, schedule="cosine"), steps=50)
+    optimizer = build_optimizer(Hyperparameters(2e-3, 0.0, epochs=4, schedule="cosine"), steps=50)
     rates = [float(optimizer._learning_rate(step)) for step in range(201)]
     assert rates[0] == 0 and max(rates) == pytest.approx(2e-3) and rates[-1] == pytest.approx(0, abs=1e-8)
     assert rates.index(max(rates)) == 30 and rates == sorted(rates[:30]) + sorted(rates[30:], reverse=True)
 
 
-def train(*candidates, precision="float32", condition="baseline", autoencoder=None, folder=None):
-    session = fitting.Session("test", precision, folder)
-    arguments = (CONDITIONS[condition], "bird_lotfi", autoencoder, candidates, 0, session)
-    return fitting.train_classifiers(image_set(160), image_set(40), *arguments)
+def train(*candidates, precision="float32", condition="baseline", networks=None, folder=None):
+    session = Session("test", precision, folder)
+    arguments = (CONDITIONS[condition], "bird_lotfi", networks or {}, candidates, 0, session)
+    return classifiers.train(image_set(160), image_set(40), *arguments)
 
 
 def test_training_learns_and_repeats_to_the_bit():
@@ -66,7 +67,7 @@ def test_training_learns_and_repeats_to_the_bit():
 @pytest.mark.parametrize("condition", ["baseline", "perturbed_autoencoded"])
 def test_side_by_side_equals_each_candidate_alone(condition):
     candidates = candidate(), candidate(2.5e-3, 1e-2), candidate(8e-4)
-    options = {"condition": condition, "autoencoder": models.autoencoder(seed=1)}
+    options = {"condition": condition, "networks": {"autoencoder": path.build(AUTOENCODER, seed=1)}}
     together = train(*candidates, **options)
     for alone, (network, history) in zip(candidates, together, strict=True):
         ((expected, expected_history),) = train(alone, **options)
@@ -87,24 +88,26 @@ def test_a_training_that_is_over_leaves_no_graph_and_so_no_weights_in_memory():
 
 def test_a_candidate_that_diverges_leaves_the_others_alone():
     (_, lost), (_, well) = train(candidate(1e30), candidate())
-    assert fitting.diverged(lost) and not fitting.diverged(well)
+    assert diverged(lost) and not diverged(well)
     assert well["val_accuracy"].iloc[-1] > 0.95
 
 
 def test_training_stops_when_every_loss_is_no_number():
     ((_, history),) = train(candidate(1e30))
-    assert fitting.diverged(history) and len(history) < 3
+    assert diverged(history) and len(history) < 3
 
 
 def fit(learner: str, images: ImageSet, folder):
     """The weights and histories of two classifiers, or of the autoencoder, in ten steps an epoch."""
-    session, validation = fitting.Session("test", "float32", folder), image_set(40)
+    session, validation = Session("test", "float32", folder), image_set(40)
     if learner == "autoencoder":
-        fitted = [fitting.train_autoencoder(images, validation, replace(candidate(), epochs=2), 0, session)]
+        hyperparameters = replace(candidate(), epochs=2)
+        step = replace(AUTOENCODER, training=replace(AUTOENCODER.training, hyperparameters=hyperparameters))
+        fitted = [reconstruction.train(step, {}, images, validation, session)]
     else:
         candidates = [replace(candidate(rate), schedule="cosine") for rate in (1e-3, 2e-3)]
-        arguments = (CONDITIONS["perturbed"], "bird_lotfi", None, candidates, 0, session)
-        fitted = fitting.train_classifiers(images, validation, *arguments)
+        arguments = (CONDITIONS["perturbed"], "bird_lotfi", {}, candidates, 0, session)
+        fitted = classifiers.train(images, validation, *arguments)
     weights = [array for network, _ in fitted for array in network.get_weights()]
     return weights, pd.concat([history.drop(columns="seconds") for _, history in fitted])
 
@@ -125,13 +128,20 @@ ON_A_SECOND_DEVICE = """
 import tensorflow as tf
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-from cifake_keras import models, perturbations, protocol, replicas, training
+from functools import partial
+from cifake_keras import models, protocol
+from cifake_keras.conditions.path import batch_walk, build
+from cifake_keras.splits.draws import draw
+from cifake_keras.training import replicas
+from cifake_keras.training.classifiers import SideBySide
 from cifake_keras.training.optimizer import CoupledAdam
 with tf.device("CPU:1"):
-    network = models.bird_lotfi()
+    network = models.build("bird_lotfi")
     condition, adam = protocol.CONDITIONS["perturbed_autoencoded"], CoupledAdam(1e-3, 0.0)
-    path = fitting.SideBySide(condition, models.autoencoder(), [network], [adam], replicas.strategy("none"))
-batch = {"image": tf.zeros([2, 32, 32, 3], tf.uint8), "draws": perturbations.draw(2, 0)}, tf.zeros([2, 1])
+    networks = {"autoencoder": build(protocol.AUTOENCODER)}
+    see = partial(batch_walk, steps=condition.steps, networks=networks, end=condition.range)
+    path = SideBySide(see, [network], [adam], replicas.strategy("none"))
+batch = {"image": tf.zeros([2, 32, 32, 3], tf.uint8), "draws": draw(condition.steps, 2, 0, 0)}, tf.zeros([2, 1])
 
 @tf.function
 def step(batch):

@@ -25,8 +25,10 @@ from dataclasses import replace
 from pathlib import Path
 from cifake_keras.protocol import CONDITIONS
 from learning import Stopping, candidate, image_set, stopping
-from cifake_keras import models
-from cifake_keras.training import fitting
+from cifake_keras.conditions.path import build
+from cifake_keras.protocol import AUTOENCODER
+from cifake_keras.training import classifiers, reconstruction
+from cifake_keras.training.fitting import Session
 from cifake_keras.runtime.interruption import Interrupted
 from cifake_keras.splits.composition import ImageSet
 
@@ -38,11 +40,13 @@ class Noting:
         return self.images[rows]
 
 def fit(learner, images, strategy, folder=None):
-    session, values = fitting.Session("test", "float32", folder, strategy), replace(candidate(), epochs=2)
+    session, values = Session("test", "float32", folder, strategy), replace(candidate(), epochs=2)
     if learner == "autoencoder":
-        return [fitting.train_autoencoder(images, image_set(43), values, 0, session)[1]]
-    arguments = CONDITIONS["perturbed_autoencoded"], "bird_lotfi", models.autoencoder(1), [values], 0, session
-    return [history for _, history in fitting.train_classifiers(images, image_set(43), *arguments)]
+        step = replace(AUTOENCODER, training=replace(AUTOENCODER.training, hyperparameters=values))
+        return [reconstruction.train(step, {}, images, image_set(43), session)[1]]
+    networks = {"autoencoder": build(AUTOENCODER, seed=1)}
+    arguments = CONDITIONS["perturbed_autoencoded"], "bird_lotfi", networks, [values], 0, session
+    return [history for _, history in classifiers.train(images, image_set(43), *arguments)]
 
 def described(history):
     return history.drop(columns="seconds").to_dict("list")

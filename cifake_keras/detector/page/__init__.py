@@ -20,7 +20,7 @@ _RATES = ("accuracy", "tpr", "tnr")
 def write(model: Path, folder: Path) -> None:
     """Writes the page of a SavedModel: index.html, what it loads, TensorFlow.js and the model in its format.
 
-    Raises UserError where `model` is no SavedModel of ours, or takes images that the page would resize otherwise.
+    Raises UserError where `model` is no SavedModel of this package, or its images are resized by another kernel.
     """
     model_card.check(model)
     card = model_card.read(model)

@@ -1,4 +1,4 @@
-"""One file over HTTP: resumed where it was cut off, and there only when it is whole and right."""
+"""One file over HTTP: resumed where it was cut off, and renamed to its name only when it is whole and right."""
 
 import shutil
 import time
@@ -33,9 +33,9 @@ def download(
     pauses: tuple[float, ...] = PAUSES,
     patience: tuple[float, float] = PATIENCE,
 ) -> None:
-    """Fetches `url` to `target`, unless it is there.
+    """Fetches `url` to `target`, unless it exists.
 
-    What has come stays in `<target>.part`, from which the next attempt, or the next call, goes on. size: in bytes;
+    The bytes received stay in `<target>.part`, from which the next attempt, or the next call, goes on. size: in bytes;
     digest: SHA-256; checked where given. Raises Unavailable, and UserError where the disk is too small or the file is
     not the right one.
     """
@@ -58,30 +58,30 @@ def download(
 
 
 def _go_on(url: str, part: Path, patience: tuple[float, float]) -> None:
-    there = part.stat().st_size if part.exists() else 0
+    received = part.stat().st_size if part.exists() else 0
     headers = {"Accept-Encoding": "identity"}
-    if there and _tag(part).exists():
-        headers |= {"Range": f"bytes={there}-", "If-Range": _tag(part).read_text()}
+    if received and _tag(part).exists():
+        headers |= {"Range": f"bytes={received}-", "If-Range": _tag(part).read_text()}
     with requests.get(url, headers=headers, stream=True, timeout=patience) as response:
         if response.status_code == requests.codes.requested_range_not_satisfiable:
             part.unlink()  # longer than what the server has
         response.raise_for_status()
-        start = there if response.status_code == requests.codes.partial_content else 0
+        start = received if response.status_code == requests.codes.partial_content else 0
         _receive(response, part, start)
 
 
 def _receive(response: requests.Response, part: Path, start: int) -> None:
-    """Writes what comes to `part` from byte `start` on. A transfer cut short raises a RequestException."""
+    """Writes the body to `part` from byte `start` on. Raises RequestException where the transfer is cut short."""
     length = response.headers.get("Content-Length")
     total = start + int(length) if length else None
     with open(part, "r+b" if start else "wb") as file:
         file.seek(start)
         _require_space(part, total and total - start)
         _remember(response, part)
-        with task(f"Fetching {part.stem} (MB)", total and total // _MB) as tell:
+        with task(f"Fetching {part.stem} (MB)", total and total // _MB) as update:
             for chunk in response.iter_content(_CHUNK):
                 file.write(chunk)
-                tell(file.tell() // _MB)
+                update(file.tell() // _MB)
 
 
 def _tag(part: Path) -> Path:
@@ -109,13 +109,13 @@ def _require_space(part: Path, needed: int | None) -> None:
 
 
 def _is_final(error: requests.RequestException) -> bool:
-    """What a second attempt would not change: 4xx, but for a bad range, a time-out and too many requests."""
+    """Whether another attempt is useless: 4xx, but for a bad range, a time-out and too many requests."""
     status = error.response.status_code if error.response is not None else 500
     return 400 <= status < 500 and status not in (408, 416, 429)
 
 
 def reason(error: requests.RequestException) -> str:
-    """What went wrong, as a clause."""
+    """The reason as a clause."""
     if error.response is not None:
         return f"the server answers {error.response.status_code} {error.response.reason}"
     if isinstance(error, requests.Timeout) or "timed out" in str(error):
@@ -126,14 +126,14 @@ def reason(error: requests.RequestException) -> str:
 
 
 def _verify(url: str, part: Path, size: int | None, digest: str | None) -> None:
-    """Raises UserError, and deletes what came, where it is not what was asked for."""
-    came = part.stat().st_size
-    if size is not None and came != size:
-        wrong = f"{came:,} bytes instead of {size:,}"
+    """Raises UserError, and deletes `part`, where its size or digest is another."""
+    received = part.stat().st_size
+    if size is not None and received != size:
+        problem = f"{received:,} bytes instead of {size:,}"
     elif digest is not None and files.sha256(part) != digest:
-        wrong = f"with another SHA-256 than {digest}"
+        problem = f"with another SHA-256 than {digest}"
     else:
         return
     part.unlink()
     _tag(part).unlink(missing_ok=True)
-    raise UserError(f"{url} came {wrong}, and was deleted; run the command again, or give a right one with --from.")
+    raise UserError(f"{url} came {problem}, and was deleted; run the command again, or give a right one with --from.")

@@ -12,7 +12,7 @@ _LOGIN = "asks for a login (set KAGGLE_API_TOKEN to a token from https://www.kag
 
 
 def fetch_dataset(handle: str) -> Path:
-    """The folder of the data set `handle` in kagglehub's cache (KAGGLEHUB_CACHE), fetched unless it is there.
+    """The folder of the data set `handle` in kagglehub's cache (KAGGLEHUB_CACHE), fetched unless it exists.
 
     handle: owner/name/versions/number. Raises Unavailable, and UserError where kagglehub is not installed.
     """
@@ -24,11 +24,11 @@ def fetch_dataset(handle: str) -> Path:
         ) from None
     try:
         return Path(kagglehub.dataset_download(handle))
-    except Exception as error:  # beside requests' and the file system's, it raises errors without a common base
-        raise Unavailable(_what_kaggle_said(error)) from error
+    except Exception as error:  # its errors have no common base
+        raise Unavailable(_reason(error)) from error
 
 
-def _what_kaggle_said(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     if not isinstance(error, requests.RequestException):
         return textwrap.shorten(str(error), 200).rstrip(".") or type(error).__name__
     wants_login = error.response is not None and error.response.status_code in (401, 403)

@@ -12,13 +12,18 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterator
+from operator import itemgetter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cifake_keras.runtime import files
 from cifake_keras.runtime.errors import UserError
 from cifake_keras.runtime.progress import say, track
 from cifake_keras.sources import reading
 from cifake_keras.sources.fetching.download import download
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 _PART = re.compile(r"\.tar\.gz(?:\.(\d+))?$")
 _CHUNK = 2**20
@@ -35,14 +40,14 @@ def fetch_images(host: str, repository: str, folder: str, count: int, target: Pa
     with files.replacing(target) as temporary, zipfile.ZipFile(temporary, "w") as kept:
         for name, content in track(_images(stream, count, folder), f"Unpacking {target.stem}", count):
             kept.writestr(name, content)
-        found = len(kept.namelist())
+        images = len(kept.namelist())
     shutil.rmtree(parts)
-    if found < count:
-        say(f"{folder} has {found:,} images of the {count:,} wanted")
+    if images < count:
+        say(f"{folder} has {images:,} images of the {count:,} wanted")
 
 
 def parts_of(target: Path) -> Path:
-    """The folder of what is being fetched, there until `target` is whole."""
+    """The folder of the parts that are being fetched; it is deleted when `target` is whole."""
     return target.with_name(f"{target.stem}.parts")
 
 
@@ -51,15 +56,16 @@ class _Stream(io.RawIOBase):
 
     def __init__(self, parts: Iterator[Path]):
         self._pieces = (piece for part in parts for piece in _pieces(part))
-        self._left = b""
+        self._left = memoryview(b"")
 
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: memoryview) -> int:
+    def readinto(self, buffer: "WriteableBuffer", /) -> int:
         self._left = self._left or memoryview(next(self._pieces, b""))
-        taken, self._left = self._left[: len(buffer)], self._left[len(buffer) :]
-        buffer[: len(taken)] = taken
+        size = memoryview(buffer).nbytes
+        taken, self._left = self._left[:size], self._left[size:]
+        memoryview(buffer)[: len(taken)] = taken
         return len(taken)
 
 
@@ -71,14 +77,15 @@ def _pieces(part: Path) -> Iterator[bytes]:
 
 
 def _fetched(host: str, repository: str, folder: str, parts: Path) -> Iterator[Path]:
-    """The parts in their order, each fetched when it is asked for."""
+    """Yields the parts in order, each fetched when it is needed."""
     listing = parts / "listing.json"
     download(f"{host}/api/datasets/{repository}/tree/main/{folder}", listing)
-    entries = [entry for entry in files.read_json(listing) if _PART.search(entry["path"])]
+    matches = [(_PART.search(entry["path"]), entry) for entry in files.read_json(listing)]
+    numbered = [(int(match[1] or 0), entry) for match, entry in matches if match]
     listing.unlink()
-    if not entries:
+    if not numbered:
         raise UserError(f"{host}/datasets/{repository} has no .tar.gz parts in {folder}; give images with --from.")
-    for entry in sorted(entries, key=lambda entry: int(_PART.search(entry["path"])[1] or 0)):
+    for _, entry in sorted(numbered, key=itemgetter(0)):
         path = entry["path"]
         part = parts / path.rpartition("/")[2]
         digest = entry.get("lfs", {}).get("oid")
@@ -89,7 +96,7 @@ def _fetched(host: str, repository: str, folder: str, parts: Path) -> Iterator[P
 def _images(stream: _Stream, count: int, folder: str) -> Iterator[tuple[str, bytes]]:
     """Yields (name, content) up to `count` times. Stops reading, and so fetching, at the last one.
 
-    A member that expands to more than `reading` takes is told of and passed over, and never in memory.
+    A member that expands to more than `reading` takes is reported and passed over, and never in memory.
     """
     left = count
     try:
@@ -97,12 +104,13 @@ def _images(stream: _Stream, count: int, folder: str) -> Iterator[tuple[str, byt
         expanded = gzip.GzipFile(fileobj=io.BufferedReader(stream))
         with tarfile.open(fileobj=expanded, mode="r|") as archive:
             for member in archive:
-                if not member.isfile() or not reading.is_image(member.name):
+                file = archive.extractfile(member) if member.isfile() and reading.is_image(member.name) else None
+                if file is None:
                     continue
                 if member.size > reading.MAX_BYTES:
                     say(f"refused {member.name}: {member.size:,} bytes are too many")
                 else:
-                    yield member.name, archive.extractfile(member).read()
+                    yield member.name, file.read()
                     left -= 1
                 if not left:
                     return

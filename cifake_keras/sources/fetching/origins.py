@@ -1,7 +1,8 @@
-"""Where each data set of the study is fetched, and how it is known to be the right one."""
+"""Where each data set of the study is fetched, and the digest that it must have."""
 
 import hashlib
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,14 +40,14 @@ class Archive:
     def fetch(self, source: str, folder: Path, mirror: str | None) -> Path:
         target = folder / self.file
         download(_mirrored(self.address, mirror), target)
-        if wrong := self._what_is_wrong(target):
+        if problem := self._problem(target):
             target.unlink()
             raise UserError(
-                f"{self.address} gave {wrong}, which was deleted; run again, or fetch it by hand and use --from."
+                f"{self.address} gave {problem}, which was deleted; run again, or fetch it by hand and use --from."
             )
         return target
 
-    def _what_is_wrong(self, target: Path) -> str | None:
+    def _problem(self, target: Path) -> str | None:
         if not zipfile.is_zipfile(target):
             return "no whole zip archive"
         if self.contents and _contents_digest(target) != self.contents:
@@ -98,7 +99,7 @@ class KaggleDataset:
         return cached
 
 
-ORIGINS = {
+ORIGINS: dict[str, Archive | Parts] = {
     "CIFAKE": Archive(
         "https://codeload.github.com/jordan-bird/CIFAKE-Real-and-AI-Generated-Synthetic-Images/zip/e112a942ab",
         "cifake.zip",
@@ -120,14 +121,14 @@ ON_KAGGLE = {
 
 
 def fetch(dataset: str, folder: Path, mirror: str | None = None, kaggle: bool = False) -> Path:
-    """Fetches what `dataset` is prepared from into `folder`, and tells its terms. Returns the zip archive.
+    """Fetches the zip archive of `dataset` into `folder`, says under which licence, and returns its path.
 
     mirror: an address below which <host>/<path> is asked for, in place of the hosts themselves. kaggle: fetches from
-    Kaggle, into the cache of its client, and returns the folder there. Raises UserError where nothing is known of the
-    data set, it cannot be fetched, or is not what was published.
+    Kaggle, into the cache of its client, and returns the folder there. Raises UserError where the data set has no
+    origin, cannot be fetched, or is not what was published.
     """
     source = next((source for source in SOURCES.values() if source.dataset == dataset), None)
-    origins = ON_KAGGLE if kaggle else ORIGINS
+    origins: Mapping[str, Archive | Parts | KaggleDataset] = ON_KAGGLE if kaggle else ORIGINS
     if source is None or source.name not in origins:
         raise UserError(f"{dataset} is not fetched: give the place of its folder or zip archive with --from.")
     origin = origins[source.name]
@@ -146,7 +147,7 @@ def _mirrored(address: str, mirror: str | None) -> str:
 
 
 def _contents_digest(archive: Path) -> str:
-    from cifake_keras.sources.cifake import LAYOUT  # imports TFDS, which what only asks for names does without
+    from cifake_keras.sources.cifake import LAYOUT  # imports TFDS, which commands that only list sources do without
 
     contents = reading.read(archive, list(filter(LAYOUT.search, reading.names(archive))))
     digests = sorted(hashlib.sha256(content).hexdigest() for _, content in contents if isinstance(content, bytes))

@@ -82,7 +82,7 @@ function caution(width, height) {
     smaller * farSize < SIZE && "much smaller",
     larger > farAspect * smaller && "not square",
   ].filter(Boolean);
-  return wrong.length ? `${width}x${height}: ${wrong.join(" and ")}, unlike what it learned from (32x32)` : "";
+  return wrong.length ? `${width}x${height}: ${wrong.join(" and ")}, unlike the training images (32x32)` : "";
 }
 
 /** One decimal, and never certain. */

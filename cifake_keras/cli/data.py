@@ -1,0 +1,157 @@
+"""`cifake-keras data`: images are prepared, listed, verified and audited."""
+
+import itertools
+from pathlib import Path
+
+import click
+
+from cifake_keras import protocol
+from cifake_keras.cli import options
+from cifake_keras.sources import BUILDERS
+
+_ALL = "all"
+
+
+@click.group()
+def data() -> None:
+    """Prepare images, list them and check them."""
+
+
+@data.command("prepare")
+@click.argument("source", type=click.Choice([*BUILDERS, _ALL]))
+@click.option(
+    "--from",
+    "origin",
+    type=click.Path(path_type=Path, exists=True),
+    help="The folder or zip archive to read; else it is fetched. all: the folder of the archives.",
+)
+@click.option("--mirror", help="Fetch https://HOST/PATH from MIRROR/HOST/PATH instead.")
+@click.option("--kaggle", is_flag=True, help="cifake: fetch it from Kaggle (extra [kaggle]) in place of GitHub.")
+@click.option("--generator", help="image_folder: the generator's name, for instance SDv1.5.")
+@click.option("--photographs", help="image_folder: a name for real images.")
+@click.option("--strict", is_flag=True, help="Stop at the first image that is refused, and prepare nothing.")
+@click.option("--beam", help="Prepare on Apache Beam with these pipeline options, for instance runner=FlinkRunner.")
+@options.data_dir
+def prepare(source, origin, mirror, kaggle, generator, photographs, strict, beam, data_dir):
+    """Decode the images of SOURCE once and keep them as a TFDS data set below the data folder.
+
+    SOURCE all: each source of the study whose archive is found somewhere below the folder --from.
+    """
+    if source != "image_folder" and (generator or photographs):
+        raise click.UsageError("--generator and --photographs go with image_folder alone.")
+    if kaggle and (source != "cifake" or origin or mirror):
+        raise click.UsageError("--kaggle goes with cifake alone, and not with --from or --mirror.")
+    if photographs and not origin:
+        raise click.UsageError("photographs of your own are not fetched: give their folder or zip archive with --from.")
+    if source == "procedural":
+        if origin or beam:
+            raise click.UsageError("procedural images are made, not read: leave --from and --beam out.")
+        _make_procedural(data_dir)
+        return
+    from cifake_keras.sources import archives, prepared
+
+    chosen = {"strict": strict, "beam": beam}
+    if source == "image_folder":
+        chosen |= _one_class(generator, photographs)
+    if source == _ALL:
+        if not origin:
+            raise click.UsageError("all does not fetch: name the folder of the archives with --from.")
+        archives.prepare(origin, data_dir, **chosen)
+    elif origin:
+        prepared.prepare(source, data_dir, origin=origin, **chosen)
+    else:
+        _fetch_and_prepare(source, data_dir, mirror, kaggle, chosen)
+
+
+def _make_procedural(data_dir: Path) -> None:
+    from cifake_keras.sources import prepared
+
+    for recipe in protocol.SOURCES.values():
+        if recipe.dataset.startswith("procedural/"):
+            prepared.prepare("procedural", data_dir, config=recipe.name)
+
+
+def _fetch_and_prepare(source: str, data_dir: Path, mirror: str | None, kaggle: bool, chosen: dict) -> None:
+    from cifake_keras.runtime.progress import say
+    from cifake_keras.sources import prepared
+    from cifake_keras.sources.fetching import origins
+    from cifake_keras.sources.image_folder import slug
+
+    dataset = f"image_folder/{slug(chosen['title'])}" if source == "image_folder" else source
+    if prepared.find(data_dir, dataset):
+        prepared.prepare(source, data_dir, **chosen)
+        return
+    archive = origins.fetch(dataset, data_dir / "downloads", mirror, kaggle)
+    prepared.prepare(source, data_dir, origin=archive, **chosen)
+    say(f"{archive} has been read and may be deleted")
+
+
+def _one_class(generator: str | None, photographs: str | None) -> dict[str, str]:
+    if bool(generator) == bool(photographs):
+        raise click.UsageError("image_folder holds one class: give --generator NAME (fakes) or --photographs NAME.")
+    return {"title": generator or photographs or "", "label": "FAKE" if generator else "REAL"}
+
+
+@data.command("list")
+@options.data_dir
+def list_(data_dir):
+    """List the sources: their images, what they are for, their licence, and how to get them."""
+    from rich.console import Console
+
+    Console().print(_table(data_dir))
+    for (origin, licence), sources in itertools.groupby(
+        protocol.SOURCES.values(), key=lambda source: (source.origin, source.licence)
+    ):
+        names, commands = zip(*((source.name, source.command) for source in sources), strict=True)
+        click.echo(f"\n{', '.join(names)}" + (f", from {origin}\nlicence: {licence}" if origin else ""))
+        click.echo("\n".join(dict.fromkeys(commands)))
+
+
+def _table(data_dir: Path):
+    from rich.table import Column, Table
+
+    from cifake_keras.sources import inventory
+
+    texts, numbers = {"no_wrap": True}, {"no_wrap": True, "justify": "right"}
+    columns = Column("source", **texts), Column("images", **numbers), Column("on disk", **numbers)
+    table = Table(*columns, Column("state", **texts), "for", box=None, pad_edge=False)
+    for entry in inventory.entries(data_dir):
+        size = f"{max(1, entry.size // 10**6):,} MB" if entry.size else ""
+        table.add_row(entry.title, entry.count, size, entry.state, "\n".join(entry.uses))
+    return table
+
+
+@data.command("verify")
+@click.argument("sources", metavar="[SOURCE]...", nargs=-1)
+@click.option("--record", is_flag=True, help="Record the fingerprint of data that were prepared without one.")
+@options.data_dir
+def verify(sources, record, data_dir):
+    """Check that prepared images, and the arrays made of them, are as they were prepared; all without SOURCE."""
+    from cifake_keras.sources import inventory, verification
+
+    right = True
+    for dataset, folder in inventory.chosen(data_dir, sources).items():
+        result = verification.verify(folder)
+        if record and not (result.recorded or result.wrong):
+            verification.record(folder, result)
+        click.echo(f"{dataset}: {result}")
+        right &= not result.wrong
+    if not right:
+        raise SystemExit(2)
+
+
+@data.command("audit")
+@click.option("--phase", type=click.Choice([phase.name for phase in protocol.PAPER_PHASES]), required=True)
+@options.preset
+@options.validation_files
+@options.data_dir
+@options.results_dir
+def audit_(phase, preset, validation_files, data_dir, results_dir):
+    """Look for duplicates, confounds and shortcuts in the images of a phase."""
+    from cifake_keras import audit
+    from cifake_keras.report import audit as report
+    from cifake_keras.splits import composition
+
+    audit.run(phase, preset, data_dir, results_dir, composition.read_validation_files(validation_files))
+    for path in report.write(audit.folder(results_dir, phase)):
+        click.echo(path)

@@ -1,0 +1,140 @@
+"""Commands of the detector: what it says of images, and the formats that it is written in."""
+
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import click
+
+from cifake_keras.runtime.errors import Unfinished, UserError
+
+_paths = click.argument("paths", metavar="PATH...", nargs=-1, required=True)
+_model = click.option(
+    "--model",
+    type=click.Path(path_type=Path),
+    help="The folder of a SavedModel, or a .tflite file; else the detector that comes with this program.",
+)
+_saved_model = click.argument("model", type=click.Path(path_type=Path, exists=True, file_okay=False), required=False)
+
+
+def _listed(paths: Iterable[str]) -> Iterator[str]:
+    """The paths; for - those on standard input, one a line."""
+    for path in paths:
+        if path == "-":
+            yield from filter(None, os.fsdecode(sys.stdin.buffer.read()).split("\n"))
+        else:
+            yield path
+
+
+def _probability(context: click.Context, parameter: click.Parameter, value: float | None) -> float | None:
+    if value is not None and not 0 <= value <= 1:
+        raise click.BadParameter(f"{value} is not a probability: name a number from 0 to 1.")
+    return value
+
+
+def _vacant(context: click.Context, parameter: click.Parameter, path: Path) -> Path:
+    """Refuses to replace what is there: it may be anything."""
+    if path.is_file() or (path.is_dir() and any(path.iterdir())):
+        raise click.BadParameter(f"{path} is there already; name another place, or delete it.")
+    return path.resolve()
+
+
+def _end(unanswered: list, answered: int) -> None:
+    """Says what is wrong with images, and ends with an error where there were such, or no image at all.
+
+    unanswered: answers with errors. answered: how many others there were.
+    """
+    for answer in unanswered:
+        click.echo(f"{click.format_filename(answer.path)}: {answer.error}", err=True)
+    if not answered:
+        raise UserError("There was no image to answer: name image files, or folders with some.")
+    if unanswered:
+        total = answered + len(unanswered)
+        raise Unfinished(f"{len(unanswered)} of {total} could not be answered, for the reasons above.")
+
+
+@click.command()
+@_paths
+@_model
+@click.option("--threshold", type=float, callback=_probability, help="FAKE from this probability on; else the card's.")
+@click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
+@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="A file for the answers.")
+def predict(paths, model, threshold, form, output):
+    """Tell which images a generator made. PATH: a file, a folder with images, or - for a list on standard input."""
+    from cifake_keras.detector import load_detector, predictions
+    from cifake_keras.runtime import files, progress
+
+    detector = load_detector(model)
+    images, answers = predictions.find(_listed(paths))
+    with progress.task("Images", len(images)) as show:
+        for chunk in predictions.answers(detector, images):
+            answers += chunk
+            show(len(answers))
+    answered = [answer for answer in answers if not answer.error]
+    text = predictions.text(answered, detector.threshold if threshold is None else threshold, form)
+    if output and answered:
+        files.write_text(output, text)
+    elif answered:
+        click.echo(text, nl=False)
+    _end([answer for answer in answers if answer.error], len(answered))
+
+
+@click.command()
+@_paths
+@_model
+@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), default="explanation.png", show_default=True)
+def explain(paths, model, output):
+    """Draw what the detector looks at, as a PNG with a row an image. PATH: as for predict."""
+    import numpy as np
+
+    from cifake_keras.detector import load_detector, predictions
+    from cifake_keras.report import explanation
+
+    detector = load_detector(model)
+    images, unanswered = predictions.find(_listed(paths))
+    seen = [predictions.look(detector, path) for path in images]
+    unanswered += [answer for answer, _ in seen if answer.error]
+    pictures = [(answer.path.name, pixels) for answer, pixels in seen if not answer.error]
+    if pictures:
+        names, pixels = zip(*pictures, strict=True)
+        explanation.write(output, detector, names, np.stack(pixels))
+        click.echo(output)
+    _end(unanswered, len(pictures))
+
+
+@click.command()
+@_saved_model
+@click.option("--format", "name", type=click.Choice(["savedmodel", "litert", "onnx", "tfjs"]), required=True)
+@click.option(
+    "--output", type=click.Path(path_type=Path), callback=_vacant, required=True, help="File or folder to write."
+)
+@click.option("--float16", is_flag=True, help="litert and tfjs: store weights in half the room.")
+def export(model, name, output, float16):
+    """Write a SavedModel (without MODEL, the one that comes with the package) for another runtime, and check it."""
+    from cifake_keras.runtime import processes
+
+    processes.import_tensorflow()
+    from cifake_keras import detector
+    from cifake_keras.detector import formats
+
+    difference = formats.write(model or detector.PRETRAINED, name, output, float16)
+    click.echo(f"{output}: the probabilities of 256 images differ from the SavedModel's by at most {difference:.1g}")
+
+
+@click.command()
+@_saved_model
+@click.option("--output", type=click.Path(path_type=Path), callback=_vacant, default="page", show_default=True)
+def page(model, output):
+    """Write a page that runs a SavedModel in the browser; any web server of static files can host it."""
+    from cifake_keras.runtime import processes
+
+    processes.import_tensorflow()
+    from cifake_keras import detector
+    from cifake_keras.detector import page
+
+    page.write(model or detector.PRETRAINED, output)
+    click.echo(f"{output}; to look at it: python -m http.server --bind localhost --directory {output}")
+
+
+COMMANDS = predict, explain, export, page
