@@ -150,7 +150,8 @@ def test_a_source_can_be_prepared(name):
     program, *arguments = shlex.split(source.command)
     assert program == "cifake-keras" and arguments[:3] == ["data", "prepare", dataset] and dataset in BUILDERS
     prepare = main.commands["data"].commands["prepare"]
-    prepare.make_context("prepare", [argument for argument in arguments[2:] if argument != "images"])
+    options = {option for parameter in prepare.params for option in parameter.opts}
+    assert {argument for argument in arguments if argument.startswith("--")} <= options
     if source.origin:
         assert source.licence and re.search(r"\b(19|20)\d\d\b", source.citation), "whom to cite, and of which year"
 

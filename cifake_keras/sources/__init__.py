@@ -1,4 +1,4 @@
-"""Where images come from: a TFDS builder a source. Names only; the builders are imported when one is used."""
+"""Factor 1: where images come from, a TFDS builder a source. Names only; the builders are imported when one is used."""
 
 import importlib
 
