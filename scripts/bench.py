@@ -65,22 +65,22 @@ class Machine:
 
     def measurements(self) -> dict:
         """What is measured, by (what, side): functions without arguments that give operations or images a second."""
-        found = {("peak", dtype): self._peak(dtype) for dtype in ("float32", "bfloat16")}
+        listed = {("peak", dtype): self._peak(dtype) for dtype in ("float32", "bfloat16")}
         for name, condition in protocol.CONDITIONS.items():
-            found[name, "ours"] = self._training(name, 1)
-            found[name, TOGETHER_SIDE] = self._training(name, TOGETHER)
-            found |= {(name, side): self._torch_training(side, condition) for side in ("authors", "best")}
-        found["baseline", "compiled"] = self._torch_training("compiled", protocol.CONDITIONS["baseline"])
-        found["baseline", "ours, one process"] = lambda: self.whole.call(*self._ours_training("baseline", 1))
-        found["autoencoder training", "ours"] = lambda: self.together(
+            listed[name, "ours"] = self._training(name, 1)
+            listed[name, TOGETHER_SIDE] = self._training(name, TOGETHER)
+            listed |= {(name, side): self._torch_training(side, condition) for side in ("authors", "best")}
+        listed["baseline", "compiled"] = self._torch_training("compiled", protocol.CONDITIONS["baseline"])
+        listed["baseline", "ours, one process"] = lambda: self.whole.call(*self._ours_training("baseline", 1))
+        listed["autoencoder training", "ours"] = lambda: self.together(
             bench_tensorflow.autoencoder_speed, self.path, self.count // 2
         )
         for side in ("authors", "best"):
-            found["autoencoder training", side] = self._torch_autoencoder(side)
+            listed["autoencoder training", side] = self._torch_autoencoder(side)
         for name in ("baseline", "perturbed_autoencoded"):
-            found[f"prediction, {name}", "ours"] = self._prediction(name)
-            found[f"prediction, {name}", "authors"] = self._torch_prediction(name)
-        return found
+            listed[f"prediction, {name}", "ours"] = self._prediction(name)
+            listed[f"prediction, {name}", "authors"] = self._torch_prediction(name)
+        return listed
 
     def _peak(self, dtype):
         def best() -> float:
@@ -121,12 +121,12 @@ class Machine:
 
 def repeated(measurements: dict, repeats: int) -> dict:
     """Every measurement of a round after the other, round by round, so that all see the same machine."""
-    found = {key: [] for key in measurements}
+    measured = {key: [] for key in measurements}
     for number in range(repeats):
         for key, measure in measurements.items():
-            found[key].append(measure())
-            say(f"round {number + 1} of {repeats}: {', '.join(key)}: {found[key][-1]:.4g}")
-    return found
+            measured[key].append(measure())
+            say(f"round {number + 1} of {repeats}: {', '.join(key)}: {measured[key][-1]:.4g}")
+    return measured
 
 
 def reduced_grid(folder: Path) -> dict[str, float]:
@@ -169,9 +169,9 @@ def bound(peak: float, operations: dict[str, int], what: str, side: str) -> floa
     return peak / (operations["classifier"] + reconstructing)
 
 
-def summary(found: dict, operations: dict[str, int], memory: dict) -> dict:
+def summary(measured: dict, operations: dict[str, int], memory: dict) -> dict:
     speeds: dict = {}
-    for (what, side), values in found.items():
+    for (what, side), values in measured.items():
         speeds.setdefault(what, {})[side] = {"median": statistics.median(values), "all": values}
     peaks = {dtype: values["median"] for dtype, values in speeds.pop("peak").items()}
     for what, sides in speeds.items():
@@ -243,10 +243,10 @@ def main(repeats: int, images: int, grid: bool, results_dir: Path) -> None:
     """Measure and write results/bench.json and results/bench.md."""
     with tempfile.TemporaryDirectory() as folder:
         machine = Machine(Path(folder), images)
-        found = repeated(machine.measurements(), repeats)
+        measured = repeated(machine.measurements(), repeats)
         operations = machine.whole.call(bench_tensorflow.operations)
         memory = machine.peak_memory()
-        result = summary(found, operations, memory)
+        result = summary(measured, operations, memory)
         write(results_dir, result)
         if grid:
             write(results_dir, result | {"reduced_grid_seconds": reduced_grid(Path(folder))})

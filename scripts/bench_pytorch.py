@@ -139,12 +139,16 @@ def _epochs(learn, count: int, epochs: int) -> list[float]:
 def path(side: Side, condition, coder, images):
     """What a classifier of `condition` sees of images in [0, 1]."""
     for step in condition.steps:
-        if step.name == "perturbation":
-            images = side.perturb(images)
-        else:
-            with torch.no_grad(), side.computing():
-                images = coder(2 * images - 1)
+        images = STEPS[step.name](side, coder, images)
     return images
+
+
+def _reconstruct(side: Side, coder, images):
+    with torch.no_grad(), side.computing():
+        return coder(2 * images - 1)
+
+
+STEPS = {"perturbation": lambda side, coder, images: side.perturb(images), "autoencoder": _reconstruct}
 
 
 def probabilities(side: Side, condition, coder, network, images) -> np.ndarray:
@@ -199,8 +203,8 @@ def grid_seconds(study) -> float:
         return ((scores >= 0.5) == study["sets"][name][1]).mean()
 
     for condition, candidates in study["sweeps"]:
-        found = [accuracy(condition, trained(condition, candidate), "validation") for candidate in candidates]
-        network = trained(condition, candidates[int(np.argmax(found))])
+        accuracies = [accuracy(condition, trained(condition, candidate), "validation") for candidate in candidates]
+        network = trained(condition, candidates[int(np.argmax(accuracies))])
         for name in images:
             accuracy(condition, network, name)
     return time.monotonic() - started

@@ -32,18 +32,18 @@ def main(data_dir: Path, validation_files: Path | None, results_dir: Path) -> No
 
     listed = composition.read_validation_files(validation_files)
     data = composition.compose(protocol.phases("paper")["phase1"], "available", data_dir, validation_files=listed)
-    found = []
+    rows = []
     for batch_size, epochs in SHAPES:
         group = [Hyperparameters(rate, l2, epochs, batch_size, "cosine") for rate, l2 in itertools.product(RATES, L2S)]
         condition, session = protocol.CONDITIONS["baseline"], Session(f"batch {batch_size}", "bfloat16")
         trained = classifiers.train(data.train, data.validation, condition, "paper", {}, group, 0, session)
         for candidate, (_, history) in zip(group, trained, strict=True):
             seconds = history["seconds"].sum()
-            found.append(
+            rows.append(
                 asdict(candidate)
                 | {"validation_accuracy": history["val_accuracy"].iloc[-1], "seconds_of_group": seconds}
             )
-        files.write_text(results_dir / "candidates.csv", pd.DataFrame(found).to_csv(index=False, float_format="%.6g"))
+        files.write_text(results_dir / "candidates.csv", pd.DataFrame(rows).to_csv(index=False, float_format="%.6g"))
 
 
 if __name__ == "__main__":

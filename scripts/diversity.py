@@ -65,8 +65,8 @@ def compared(phases: dict[str, PhaseRun], condition: str, tests: dict[str, compo
         of_phases = [statistics.estimate(values, images.labels) for values in correct]
         change = statistics.difference(correct[1], correct[0], images.labels)
         row = {"condition": condition, "test_set": test, "seeds": len(common)}
-        for name, found in (*zip(PHASES, of_phases, strict=True), ("difference", change)):
-            row |= {name: 100 * found.value, f"{name}_half_width": 100 * found.half_width}
+        for name, estimate in (*zip(PHASES, of_phases, strict=True), ("difference", change)):
+            row |= {name: 100 * estimate.value, f"{name}_half_width": 100 * estimate.half_width}
         yield row | {"p": change.p_value, "n_real": images.count(0), "n_fake": images.count(1)}
 
 

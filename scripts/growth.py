@@ -63,17 +63,17 @@ def trained(data_dir: Path, count: int) -> dict[str, float]:
 @click.option("--results-dir", type=click.Path(path_type=Path), default="results", show_default=True)
 def main(results_dir: Path) -> None:
     """Train an epoch on each size, each in a process of its own, and write results/growth.json."""
-    found = {}
+    growth = {}
     for count in SIZES:
         with tempfile.TemporaryDirectory() as folder:
             write_source(Path(folder), count)
             with ProcessPoolExecutor(1, get_context("spawn")) as process:
-                found[f"{count:,} images"] = process.submit(trained, Path(folder), count).result()
-        say(f"{count:,} images: {found[f'{count:,} images']}")
-    small, large = found.values()
-    found["ratio of images_per_second"] = large["images_per_second"] / small["images_per_second"]
-    found["more peak_memory_bytes"] = large["peak_memory_bytes"] - small["peak_memory_bytes"]
-    files.write_json(results_dir / "growth.json", found)
+                growth[f"{count:,} images"] = process.submit(trained, Path(folder), count).result()
+        say(f"{count:,} images: {growth[f'{count:,} images']}")
+    small, large = growth.values()
+    growth["ratio of images_per_second"] = large["images_per_second"] / small["images_per_second"]
+    growth["more peak_memory_bytes"] = large["peak_memory_bytes"] - small["peak_memory_bytes"]
+    files.write_json(results_dir / "growth.json", growth)
 
 
 if __name__ == "__main__":
