@@ -19,7 +19,7 @@ def study(data_dir, tmp_path_factory):
     root = tmp_path_factory.mktemp("study")
     wanted = ("--phase", CELL.phase, "--condition", CELL.condition, "--classifier", CELL.classifier, "--seed", 1)
     folders = ("--data-dir", data_dir, "--results-dir", root, "--saved-models-dir", root / "saved_models")
-    output_of("run-grid", *wanted, "--no-sweep", "--epochs", 1, "--precision", "float32", *folders)
+    output_of("run-grid", *wanted, "--no-sweep", "--epochs", 10, "--precision", "float32", *folders)
     return root
 
 
@@ -30,7 +30,10 @@ def predictions(study):
 
 def test_metrics_are_those_of_the_predictions(study, predictions):
     metrics = json.loads((CELL.folder(study) / "metrics.json").read_text())
-    assert metrics["n_train"] == 200 and metrics["hyperparameters"]["epochs"] == 1
+    history = pd.read_csv(CELL.folder(study) / "history.csv")
+    assert metrics["validation_accuracy"] == pytest.approx(history["val_accuracy"].iloc[-1], abs=0.051)
+    assert metrics["validation_accuracy"] > 0.7
+    assert metrics["n_train"] == 200 and metrics["hyperparameters"]["epochs"] == 10
     for (test, evaluation), rows in predictions.groupby(["test_set", "evaluation"]):
         right = (rows["probability_fake"] >= 0.5) == (rows["label"] == "FAKE")
         assert metrics["tests"][test][evaluation]["accuracy"] == pytest.approx(right.mean())
