@@ -34,6 +34,7 @@ class Write:
         return [self.need] if self.need else []
 
     def run(self) -> None:
+        assert all(need.done() for need in self.needs())
         with open(self.folder / "done", "a") as file:
             file.write(f"{os.getpid()}\n")
 

@@ -72,7 +72,7 @@ def command(*arguments: object, **options) -> subprocess.CompletedProcess:
     return subprocess.run(line, capture_output=True, text=True, **options)
 
 
-def told(*arguments: object) -> str:
+def output_of(*arguments: object) -> str:
     """What a command says that does what it should, in this process."""
     result = CliRunner().invoke(main, [str(argument) for argument in arguments], catch_exceptions=False)
     assert result.exit_code == 0, result.output

@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -13,7 +14,17 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from PIL import Image
-from support import cifake_members, command, files_below, one_sentence, picture, refused, write_cell, write_zip
+from support import (
+    cifake_members,
+    command,
+    files_below,
+    one_sentence,
+    output_of,
+    picture,
+    refused,
+    write_cell,
+    write_zip,
+)
 
 from cifake_keras import protocol
 from cifake_keras.cli import main, options
@@ -299,3 +310,15 @@ def test_status_counts_cells(tmp_path):
     assert len(lines) == len(protocol.CONDITIONS) + 2, "the autoencoder is to be done too"
     assert lines[-1] == "1 done, 0 running, 0 failed, 0 unfinished, 4 to do; about 0:00:06 left"
     assert lines[0].split() == ["done", "phase1", "baseline", "paper", "seed", "0"]
+
+
+def test_grid_commands_repeat_what_they_were_given():
+    given = ("--no-sweep", "--epochs", "2", "--results-dir", "of two words")
+    lines = output_of(
+        "grid-commands", "--phase", "phase2", "--condition", "perturbed", "--seed", 3, "--seed", 5, *given
+    )
+    chosen = ["--phase", "phase2", "--condition", "perturbed", "--classifier", "paper"]
+    for line, seed in zip(lines.splitlines(), "35", strict=True):
+        words = shlex.split(line)
+        assert words[:10] == ["cifake-keras", "run-grid", *chosen, "--seed", seed]
+        assert sorted(words[10:]) == sorted(given)

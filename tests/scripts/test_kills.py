@@ -15,6 +15,7 @@ from cifake_keras.runtime import files
 pytestmark = pytest.mark.slow
 
 
+@pytest.mark.slow
 def test_a_killed_study_ends_as_if_it_had_not_been(tmp_path):
     result = kills.run(1, seed=2, scale=0.002, folder=tmp_path)
     assert result["differences"] == []

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.special import expit
-from support import command, picture, refused, told
+from support import command, output_of, picture, refused
 
 from cifake_keras import load_detector
 from cifake_keras.records import cells
@@ -73,7 +73,7 @@ def test_only_perturbing_conditions_differ_between_matched_and_clean(study):
 
 def test_a_finished_cell_is_not_run_again(study, data_dir):
     before = {path: path.stat().st_mtime_ns for path in study.rglob("*") if path.is_file()}
-    assert told(*ARGUMENTS, *folders(data_dir, study)).count("done before") == 4
+    assert output_of(*ARGUMENTS, *folders(data_dir, study)).count("done before") == 4
     assert {path: path.stat().st_mtime_ns for path in study.rglob("*") if path.is_file()} == before
 
 
@@ -83,7 +83,7 @@ def test_a_changed_setting_is_named(study, data_dir):
 
 
 def test_status_counts_the_cells(study):
-    status = told("status", "--results-dir", study / "results")
+    status = output_of("status", "--results-dir", study / "results")
     assert "5 done, 0 running, 0 failed, 0 unfinished, 5 to do" in status
 
 
@@ -121,7 +121,9 @@ def test_examination_scores_each_path_as_the_cell_did(examined):
 def test_examination_keeps_saliency_and_is_not_done_twice(examined, data_dir):
     dispersion = pd.read_csv(cell(examined, "baseline") / "examination" / "dispersion.csv")
     assert set(dispersion["method"]) == {"vanilla_gradient", "smoothgrad", "grad_cam"} and len(dispersion) == 3 * 40
-    again = told("examine", "--condition", "baseline", "--data-dir", data_dir, "--results-dir", examined / "results")
+    again = output_of(
+        "examine", "--condition", "baseline", "--data-dir", data_dir, "--results-dir", examined / "results"
+    )
     assert "1 cells examined before, 0 to examine" in again
 
 
@@ -135,13 +137,13 @@ def test_other_images_than_the_cells_are_refused(examined, data_dir, tmp_path):
 def test_tables_figures_and_page_of_an_examined_study(examined):
     """The tables are the same in another process, which makes them anew."""
     results, written = examined / "results", []
-    for run in (command, told):
+    for run in (command, output_of):
         shutil.rmtree(results / "tables")
         run("tables", "--results-dir", results)
         written.append({path.name: path.read_bytes() for path in (results / "tables").iterdir()})
     assert "matrix.csv" in written[0] and written[0] == written[1]
-    told("figures", "--results-dir", results)
-    told("report", "--results-dir", results)
+    output_of("figures", "--results-dir", results)
+    output_of("report", "--results-dir", results)
     assert (results / "figures" / "matrix_phase1.png").exists()
     assert "Every classifier on every path" in (results / "report.html").read_text()
 
