@@ -19,6 +19,7 @@ import pandas as pd
 
 from cifake_keras import protocol
 from cifake_keras.audit import catalogue, confounds, duplicates, floor, measures
+from cifake_keras.records import audits
 from cifake_keras.runtime import files
 from cifake_keras.runtime.progress import say
 from cifake_keras.splits import composition
@@ -35,12 +36,11 @@ DIVISIONS = {
 _EXAMPLES = 8
 
 
-def folder(results_dir: Path, phase: str) -> Path:
-    return results_dir / "audit" / phase
+def run(phase: str, preset: str, data_dir: Path, results_dir: Path, validation_files: frozenset[str]) -> Path:
+    """Reads every image of the phase's sources, used or not; returns the folder of what it wrote.
 
-
-def run(phase: str, preset: str, data_dir: Path, results_dir: Path, validation_files: frozenset[str]) -> None:
-    """Reads every image of the phase's sources, used or not. Raises UserError as composition.compose does."""
+    Raises UserError as composition.compose does.
+    """
     data = composition.compose(protocol.phases(preset)[phase], preset, data_dir, validation_files=validation_files)
     images = catalogue.read(data, data_dir)
     say(f"{len(images):,} images of {', '.join(images.stores)}")
@@ -66,13 +66,15 @@ def run(phase: str, preset: str, data_dir: Path, results_dir: Path, validation_f
         "max_distance": duplicates.MAX_DISTANCE,
         "data": data.data,
     }
-    with files.replacing(folder(results_dir, phase)) as temporary:
+    folder = audits.folder(results_dir, phase)
+    with files.replacing(folder) as temporary:
         temporary.mkdir()
         for name, table in tables.items():
             table.to_csv(temporary / f"{name}.csv", index=False, float_format="%.6g", lineterminator="\n")
         rows, pictures = _pictures(images, pairs, described)
-        np.savez_compressed(temporary / "examples.npz", rows=rows, images=pictures)
-        files.write_json(temporary / "audit.json", settings)
+        np.savez_compressed(temporary / audits.EXAMPLES, rows=rows, images=pictures)
+        files.write_json(temporary / audits.SETTINGS, settings)
+    return folder
 
 
 def _sources(examples: pd.DataFrame) -> pd.DataFrame:

@@ -166,6 +166,6 @@ def audit_(phase: str, preset: str, validation_files: Path | None, data_dir: Pat
     from cifake_keras.report import audit as report
     from cifake_keras.splits import composition
 
-    audit.run(phase, preset, data_dir, results_dir, composition.read_validation_files(validation_files))
-    for path in report.write(audit.folder(results_dir, phase)):
+    validated = composition.read_validation_files(validation_files)
+    for path in report.write(audit.run(phase, preset, data_dir, results_dir, validated)):
         click.echo(path)

@@ -100,7 +100,9 @@ def explain(paths: tuple[str, ...], model: Path | None, output: Path) -> None:
     pictures = [(answer.path.name, pixels) for answer, pixels in seen if not answer.error]
     if pictures:
         names, pixels = zip(*pictures, strict=True)
-        explanation.write(output, detector, names, np.stack(pixels))
+        explanation.check(len(names))
+        shown = np.stack(pixels)
+        explanation.write(output, names, shown, detector.predict(shown), detector.explain(shown))
         click.echo(output)
     _end(unanswered, len(pictures))
 

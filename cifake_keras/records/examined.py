@@ -7,10 +7,12 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from scipy.special import expit
 
 from cifake_keras import protocol
 from cifake_keras.records import cells
 from cifake_keras.records.cells import Cell
+from cifake_keras.records.predictions import Scored
 from cifake_keras.records.scores import DISPERSION, IMAGES, SCORES, Scores
 from cifake_keras.runtime.errors import UserError
 from cifake_keras.runtime.files import read_json
@@ -58,6 +60,20 @@ class Examined:
     def correct(self, key: Key, view: str) -> np.ndarray:
         """bool [seeds, images]."""
         return self.said_fake(key, view) == (self.labels == protocol.FAKE)
+
+    def scored(self, cell: Cell) -> dict[tuple[str, str], Scored]:
+        """By test set and evaluation; empty where the cell has not been examined. Good to three digits, as logits."""
+        key = Key(cell.classifier, cell.condition)
+        if cell.seed not in self.seeds.get(key, ()):
+            return {}
+        logits = self.scores[key][self.seeds[key].index(cell.seed)].paths
+        paths = {name: protocol.path_name(cell.condition, name) for name in protocol.EVALUATIONS}
+        return {
+            (test, evaluation): (self.labels[places], expit(logits[path][places]))
+            for test, places in self.tests()
+            for evaluation, path in paths.items()
+            if path in logits
+        }
 
     def has(self, key: Key, view: str) -> bool:
         """Whether all seeds have it."""

@@ -14,7 +14,16 @@ from cifake_keras.runtime.files import replacing
 EXAMPLES = "examples.npz"  # in a phase's folder
 
 # What numpy raises on a file cut short, overwritten or of another kind.
-_DAMAGED = (EOFError, KeyError, MemoryError, NotImplementedError, OSError, TypeError, ValueError, AttributeError)
+_DAMAGED: tuple[type[Exception], ...] = (
+    EOFError,
+    KeyError,
+    MemoryError,
+    NotImplementedError,
+    OSError,
+    TypeError,
+    ValueError,
+    AttributeError,
+)
 _DAMAGED += (zipfile.BadZipFile, zlib.error)
 
 
@@ -56,7 +65,7 @@ class Examples:
     def _check(self) -> None:
         rows, columns = len(self.test_sets), len(self.conditions)
         pixels = (protocol.IMAGE_SIZE, protocol.IMAGE_SIZE)
-        shapes = dict.fromkeys(("test_sets", "labels", "filenames"), (rows,))
+        shapes: dict[str, tuple[int, ...]] = dict.fromkeys(("test_sets", "labels", "filenames"), (rows,))
         shapes |= {"conditions": (columns,), "preset": (), "probability_fake": (rows, columns)}
         shapes |= dict.fromkeys(("images", "perturbed"), (rows, *pixels, 3))
         shapes |= dict.fromkeys(("input_saliency", "image_saliency"), (rows, columns, *pixels))

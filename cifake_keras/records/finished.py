@@ -20,7 +20,7 @@ Recorded = dict[str, float]
 class FinishedCell:
     """What a cell's metrics.json records.
 
-    phase: as it was trained, at its scale. hyperparameters: by name. tests: by test set and evaluation. data: the
+    phase: as it was trained, at its scale. tests: by test set and evaluation. data: the
     sources, by name, with their images by split and class.
     """
 
@@ -31,7 +31,7 @@ class FinishedCell:
     kernel: str
     reading: str
     selection: str
-    hyperparameters: dict[str, Any]
+    hyperparameters: protocol.Hyperparameters
     n_train: int
     n_validation: int
     validation_accuracy: float
@@ -40,7 +40,7 @@ class FinishedCell:
 
     def images(self, source: str, splits: Iterable[str], name: str) -> int:
         """How many images of a source and class are in `splits`."""
-        used = next((of["splits"] for of in self.data if of["name"] == source), {})
+        used: dict[str, dict[str, int]] = next((of["splits"] for of in self.data if of["name"] == source), {})
         return sum(used.get(split, {}).get(name, 0) for split in splits)
 
 
@@ -97,7 +97,7 @@ def _checked(folder: Path, metrics: dict[str, Any]) -> FinishedCell:
         kernel=metrics["kernel"],
         reading=metrics.get("reading", next(iter(protocol.READINGS))),
         selection=metrics["selection"],
-        hyperparameters=dict(metrics["hyperparameters"]),
+        hyperparameters=protocol.Hyperparameters(**metrics["hyperparameters"]),
         n_train=int(metrics["n_train"]),
         n_validation=int(metrics["n_validation"]),
         validation_accuracy=_number(metrics["validation_accuracy"]),

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 from jinja2 import Environment, PackageLoader
 from PIL import Image
-from tabulate import tabulate
 
 from cifake_keras import protocol
-from cifake_keras.report.tables import PRESETS
+from cifake_keras.records import audits
+from cifake_keras.report import form
 from cifake_keras.runtime.files import read_json, write_text
 
 CATEGORIES = {
@@ -34,7 +34,6 @@ DIVISIONS = {
     "official split": "By the splits that a source comes with.",
     "composed split": "By what images are used for: train, validation, a test set by its name, or nothing (unused).",
 }
-FEATURES = {"colour": "colour", "spectrum": "spectrum", "colour_spectrum": "colour and spectrum"}
 
 # So many kinds of files of a source and class are listed: those of photographs found on the Web have no end.
 _KINDS = 5
@@ -61,17 +60,14 @@ class _Gallery:
 
 def write(folder: Path) -> list[Path]:
     """Writes audit.md and audit.html into the folder of an audit."""
-    settings = read_json(folder / "audit.json")
+    settings = read_json(folder / audits.SETTINGS)
     phase = protocol.phases(settings["preset"])[settings["phase"]]
-    content = {
-        "title": f"Audit of {phase.title}",
-        "notes": _notes(settings),
-        "sections": list(_sections(folder, {test.name: test.title for test in phase.tests})),
-    }
+    title, notes = f"Audit of {phase.title}", _notes(settings)
+    sections = list(_sections(folder, {test.name: test.title for test in phase.tests}))
     page = Environment(loader=PackageLoader("cifake_keras.report"), autoescape=True).get_template("audit.html")
     texts = {
-        "audit.md": _markdown(**content),
-        "audit.html": page.render(**content, galleries=list(_galleries(folder))),
+        "audit.md": _markdown(title, notes, sections),
+        "audit.html": page.render(title=title, notes=notes, sections=sections, galleries=list(_galleries(folder))),
     }
     for name, text in texts.items():
         write_text(folder / name, text)
@@ -80,7 +76,7 @@ def write(folder: Path) -> list[Path]:
 
 def _notes(settings: dict) -> list[str]:
     return [
-        f"Preset {settings['preset']}: {PRESETS[settings['preset']]}.",
+        form.preset_line(settings["preset"]),
         f"{settings['images']:,} images read: all of the phase's sources. Files, native size and exact duplicates are "
         f"of the images as they came; all else is measured at {protocol.IMAGE_SIZE} px, {settings['kernel']} kernel.",
         f"Near duplicates are not identical, but their perceptual hashes differ by at most {settings['max_bits']} of "
@@ -183,7 +179,7 @@ def _floor(table: pd.DataFrame, tests: dict[str, str]) -> _Section:
         "must exceed to have learned more than these measures. In percent, but for the AUC."
     )
     rows = [
-        [title, FEATURES[row.features]]
+        [title, protocol.FLOOR[row.features].title]
         + [f"{100 * value:.1f}" for value in (row.accuracy, row.tpr, row.tnr)]
         + [f"{row.auc:.3f}", f"{row.n_real:,} + {row.n_fake:,}"]
         for test, title in tests.items()
@@ -194,7 +190,7 @@ def _floor(table: pd.DataFrame, tests: dict[str, str]) -> _Section:
 
 
 def _galleries(folder: Path) -> Iterator[_Gallery]:
-    with np.load(folder / "examples.npz") as examples:
+    with np.load(folder / audits.EXAMPLES) as examples:
         pairs = _read(folder, "pairs").loc[examples["rows"]].assign(picture=list(map(_picture, examples["images"])))
     places = [f"{end}_{column}" for end in ("first", "second") for column in ("source", "class", "used_in")]
     for (kind, *place), shown in pairs.groupby(["kind", *places]):
@@ -223,6 +219,5 @@ def _markdown(title: str, notes: list[str], sections: list[_Section]) -> str:
 
 
 def _table(section: _Section) -> str:
-    alignment = ("left",) * section.left + ("right",) * (len(section.headings) - section.left)
-    table = tabulate(section.rows, section.headings, "pipe", disable_numparse=True, colalign=alignment)
+    table = form.markdown(section.rows, section.headings, section.left)
     return f"\n## {section.title}\n\n{section.note}\n\n{table}\n"

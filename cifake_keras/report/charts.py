@@ -1,7 +1,7 @@
 """Charts of the examined cells, a set a phase: the matrix of paths, robustness curves, reliability."""
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,39 +12,46 @@ from matplotlib.figure import Figure
 
 from cifake_keras import protocol
 from cifake_keras.records import examined
+from cifake_keras.records.examined import Examined
 from cifake_keras.report import evidence
 from cifake_keras.report.figures import DEMO, save
+from cifake_keras.report.form import percent
 
 _PALETTE = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#000000")  # Okabe and Ito's
 COLOURS = dict(zip(protocol.CONDITIONS, itertools.cycle(_PALETTE)))
-LEVELS = {
-    "jpeg": "JPEG quality",
-    "blur": "blur, sigma in pixels",
-    "noise": "noise, deviation in levels of 255",
-    "resize": "resized to pixels and back",
-}
 _SIDE = 2.4  # inches, of a panel
 
 
 def write(results_dir: Path) -> list[Path]:
     """Writes charts below `figures/`, of the paper's classifier; none where no cell has been examined."""
-    drawn = {"matrix": matrix, "robustness": robustness, "reliability": reliability}
+    drawn = {
+        "matrix": (matrix, evidence.matrix),
+        "robustness": (robustness, evidence.robustness),
+        "reliability": (reliability, evidence.reliability),
+    }
     return [
         path
         for phase in examined.read(results_dir)
-        for name, draw in drawn.items()
-        for path in save(draw(phase), results_dir / "figures" / f"{name}_{phase.phase.name}")
+        for name, (draw, rows) in drawn.items()
+        for path in _write(results_dir / "figures" / f"{name}_{phase.phase.name}", phase, draw, rows)
     ]
 
 
-def matrix(phase: examined.Examined) -> Figure:
+def _write(stem: Path, phase: Examined, draw: Callable, rows: Callable) -> list[Path]:
+    """Nothing where cells that earlier versions examined have no rows."""
+    table = pd.DataFrame(rows(phase))
+    if table.empty:
+        return []
+    return save(draw(phase, table[table["classifier"] == table["classifier"].iloc[0]]), stem)
+
+
+def matrix(phase: Examined, table: pd.DataFrame) -> Figure:
     """Accuracy of every classifier (rows) on images that took each path (columns), a panel a test set."""
-    table = _of_the_papers(phase, evidence.matrix)
     figure, axes = _panels(phase, "accuracy (%) by classifier and by path of the test images", 1, _tests(table))
     for axis, (test, rows) in zip(axes[0], table.groupby("test_set", sort=False), strict=True):
         values = rows.pivot(index="condition", columns="path", values="accuracy")
         order = [name for name in protocol.CONDITIONS if name in values.index]
-        _heat_map(axis, values.loc[order, [name for name in protocol.CONDITIONS if name in values.columns]])
+        _heat_map(axis, values.loc[order, [name for name in protocol.PATHS if name in values.columns]])
         axis.set_title(_title(phase, test), fontsize=8)
     axes[0][0].set_ylabel("classifier trained on", fontsize=7)
     return figure
@@ -56,41 +63,44 @@ def _heat_map(axis: Axes, values: pd.DataFrame) -> None:
         own = values.index[row] == values.columns[column]
         colour = "white" if value < 80 else "black"
         weight = "bold" if own else "normal"
-        axis.text(column, row, f"{value:.1f}", ha="center", va="center", fontsize=8, color=colour, weight=weight)
+        axis.text(column, row, percent(value), ha="center", va="center", fontsize=8, color=colour, weight=weight)
     for place, names, rotation in ((axis.set_xticks, values.columns, 30), (axis.set_yticks, values.index, 0)):
-        place(range(len(names)), [protocol.CONDITIONS[name].title for name in names], fontsize=7, rotation=rotation)
+        place(range(len(names)), list(map(_path_title, names)), fontsize=7, rotation=rotation)
     axis.set_xlabel("test images took the path", fontsize=7)
 
 
-def robustness(phase: examined.Examined) -> Figure:
+def _path_title(name: str) -> str:
+    return protocol.CONDITIONS[name].title if name in protocol.CONDITIONS else name.replace("_", " ")
+
+
+def robustness(phase: Examined, table: pd.DataFrame) -> Figure:
     """Balanced accuracy on altered images with its interval: a row a test set, a column a kind of alteration."""
-    table = _of_the_papers(phase, evidence.robustness)
-    figure, axes = _panels(phase, "balanced accuracy (%) on altered images", len(_tests(table)), list(LEVELS))
+    families = list(protocol.ALTERATIONS)
+    figure, axes = _panels(phase, "balanced accuracy (%) on altered images", len(_tests(table)), families)
     for row, test in zip(axes, _tests(table), strict=True):
-        for axis, family in zip(row, LEVELS, strict=True):
-            _curves(axis, table.query("test_set == @test and alteration == @family"))
-            axis.set_xlabel(LEVELS[family], fontsize=7)
+        curves = table[table["test_set"] == test]
+        for axis, (family, alteration) in zip(row, protocol.ALTERATIONS.items(), strict=True):
+            _curves(axis, curves[curves["alteration"] == family], alteration.levels)
+            axis.set_xlabel(alteration.title, fontsize=7)
         row[0].set_ylabel(_title(phase, test), fontsize=8)
     axes[0][0].legend(fontsize=6)
     return figure
 
 
-def _curves(axis: Axes, rows: pd.DataFrame) -> None:
+def _curves(axis: Axes, rows: pd.DataFrame, levels: Sequence[float]) -> None:
     for condition, curve in rows.groupby("condition", sort=False):
-        places = range(len(curve))
+        places = [0 if pd.isna(level) else 1 + levels.index(level) for level in curve["level"]]
         axis.errorbar(
             places, curve["balanced_accuracy"], curve["balanced_accuracy_half_width"], capsize=2, lw=1,
             color=COLOURS[condition], label=protocol.CONDITIONS[condition].title,
         )  # fmt: skip
-    levels = ["none" if pd.isna(level) else f"{level:g}" for level in curve["level"]]
-    axis.set_xticks(places, levels, fontsize=7)
+    axis.set_xticks(range(1 + len(levels)), ["none", *(f"{level:g}" for level in levels)], fontsize=7)
     axis.set_ylim(40, 100)
     axis.axhline(50, color="grey", lw=0.5, ls=":")
 
 
-def reliability(phase: examined.Examined) -> Figure:
+def reliability(phase: Examined, table: pd.DataFrame) -> Figure:
     """The share of fakes by the probability stated, matched evaluation; the size of a point is its share of images."""
-    table = _of_the_papers(phase, evidence.reliability)
     figure, axes = _panels(phase, "reliability, matched evaluation", 1, _tests(table))
     for axis, (test, rows) in zip(axes[0], table.groupby("test_set", sort=False), strict=True):
         axis.plot([0, 1], [0, 1], color="grey", lw=0.5, ls=":")
@@ -105,20 +115,15 @@ def reliability(phase: examined.Examined) -> Figure:
     return figure
 
 
-def _of_the_papers(phase: examined.Examined, rows: Callable) -> pd.DataFrame:
-    table = pd.DataFrame(rows(phase))
-    return table[table["classifier"] == table["classifier"].iloc[0]]
-
-
 def _tests(table: pd.DataFrame) -> list[str]:
     return list(table["test_set"].unique())
 
 
-def _title(phase: examined.Examined, test_set: str) -> str:
+def _title(phase: Examined, test_set: str) -> str:
     return next(test.title for test in phase.phase.tests if test.name == test_set)
 
 
-def _panels(phase: examined.Examined, what: str, rows: int, columns: list[str]) -> tuple[Figure, np.ndarray]:
+def _panels(phase: Examined, what: str, rows: int, columns: list[str]) -> tuple[Figure, np.ndarray]:
     figure = Figure(figsize=(_SIDE * len(columns) + 1.2, _SIDE * rows + 0.8), facecolor="white", layout="constrained")
     FigureCanvasAgg(figure)
     demo = f"\n{DEMO}" if phase.preset == "demo" else ""

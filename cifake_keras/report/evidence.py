@@ -12,14 +12,14 @@ import numpy as np
 import pandas as pd
 from rich.table import Table
 from scipy.special import expit
-from sklearn.metrics import roc_auc_score
 
 from cifake_keras import protocol
 from cifake_keras.evaluation import metrics, statistics
 from cifake_keras.evaluation.dispersion import MEASURES
-from cifake_keras.protocol import FAKE, REAL
+from cifake_keras.evaluation.metrics import METRICS
+from cifake_keras.protocol import CLEAN, FAKE, MATCHED, REAL
 from cifake_keras.records.examined import Examined, Key
-from cifake_keras.records.scores import SIMILARITY
+from cifake_keras.records.scores import SIMILARITY, Scores
 from cifake_keras.runtime.errors import UserError
 
 # CIFAKE's file names end in the number of their CIFAR-10 class; the first has none.
@@ -27,7 +27,8 @@ CIFAR_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog",
 
 # The robustness view that gives every test set the compression of CIFAKE's own files.
 REENCODED = "jpeg-75"
-CLEAN = "clean"
+# The condition that others are compared with.
+BASELINE = next(iter(protocol.CONDITIONS))
 
 
 def tables(phases: list[Examined]) -> dict[str, pd.DataFrame]:
@@ -42,8 +43,8 @@ def tables(phases: list[Examined]) -> dict[str, pd.DataFrame]:
         "reliability": reliability,
         "dispersion": _dispersion,
     }
-    found = {name: _table(itertools.chain.from_iterable(map(rows, phases))) for name, rows in made.items()}
-    return {name: table for name, table in found.items() if len(table)}
+    frames = {name: _table(itertools.chain.from_iterable(map(rows, phases))) for name, rows in made.items()}
+    return {name: frame for name, frame in frames.items() if len(frame)}
 
 
 def _table(rows: Iterable[dict]) -> pd.DataFrame:
@@ -53,35 +54,35 @@ def _table(rows: Iterable[dict]) -> pd.DataFrame:
 
 
 def _keys(phase: Examined) -> Iterator[tuple[Key, dict]]:
+    marked = {"images": "procedural"} if phase.preset == "demo" else {}
     for key, seeds in phase.seeds.items():
-        classifier, condition = key
-        marked = {"images": "procedural"} if phase.preset == "demo" else {}
-        named = {"phase": phase.phase.name, "classifier": classifier, "condition": condition, "seeds": len(seeds)}
-        yield key, marked | named
+        yield key, marked | {"phase": phase.phase.name, **key._asdict(), "seeds": len(seeds)}
 
 
 def _path(key: Key, evaluation: str) -> str:
     """The path that test images of an evaluation take to a cell."""
-    return protocol.path_name(key[1], evaluation)
+    return protocol.path_name(key.condition, evaluation)
+
+
+def _evaluated(phase: Examined, key: Key) -> Iterator[tuple[str, str]]:
+    """The evaluations of which there are scores, with their paths."""
+    for evaluation in protocol.EVALUATIONS:
+        path = _path(key, evaluation)
+        if phase.has(key, path):
+            yield evaluation, path
 
 
 def _common_seeds(phase: Examined, a: Key, b: Key) -> list[int]:
     return sorted(set(phase.seeds.get(a, ())) & set(phase.seeds.get(b, ())))
 
 
-def _places(phase: Examined, key: Key, seeds: list[int]) -> list[int]:
-    return [phase.seeds[key].index(seed) for seed in seeds]
-
-
 def rates(correct: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     """Percentages with half-widths. correct: bool [seeds, images]; labels: int [images]. A class may be missing."""
-    parts = {name: labels == label for name, label in (("tnr", REAL), ("tpr", FAKE))}
-    found = _percent("accuracy", statistics.estimate(correct, labels))
-    found |= _percent("balanced_accuracy", statistics.estimate(correct, labels, balanced=True))
-    for name, of_class in parts.items():
-        if of_class.any():
-            found |= _percent(name, statistics.estimate(correct[:, of_class]))
-    return found | {"n_real": int(parts["tnr"].sum()), "n_fake": int(parts["tpr"].sum())}
+    counts = {"n_real": int((labels == REAL).sum()), "n_fake": int((labels == FAKE).sum())}
+    percentages: dict[str, float] = {}
+    for name, estimate in sorted(metrics.estimates(correct, labels).items()):
+        percentages |= _percent(name, estimate)
+    return percentages | counts
 
 
 # By condition, classifier, evaluation, test set and number of seeds: of the accuracy, in points.
@@ -89,14 +90,13 @@ HalfWidths = dict[tuple[str, str, str, str, int], float]
 
 
 def half_widths(phase: Examined) -> HalfWidths:
-    found, labels = {}, phase.images["label"].to_numpy()
-    for (classifier, condition), seeds in phase.seeds.items():
-        for evaluation, (test, here) in itertools.product(protocol.EVALUATIONS, phase.tests()):
-            key = (classifier, condition)
-            correct = phase.correct(key, _path(key, evaluation))[:, here]
-            width = statistics.estimate(correct, labels[here]).half_width
-            found[condition, classifier, evaluation, test, len(seeds)] = round(100 * width, 4)
-    return found
+    widths: HalfWidths = {}
+    for key, seeds in phase.seeds.items():
+        for (evaluation, path), (test, places) in itertools.product(_evaluated(phase, key), list(phase.tests())):
+            correct = phase.correct(key, path)[:, places]
+            width = statistics.estimate(correct, phase.labels[places]).half_width
+            widths[key.condition, key.classifier, evaluation, test, len(seeds)] = round(100 * width, 4)
+    return widths
 
 
 def _percent(name: str, estimate: statistics.Estimate) -> dict[str, float]:
@@ -108,20 +108,25 @@ def _percent(name: str, estimate: statistics.Estimate) -> dict[str, float]:
 
 def _metrics(phase: Examined) -> Iterator[dict]:
     """A row a cell, test set, evaluation and threshold: fixed, chosen on validation images, or by the test itself."""
-    labels = phase.images["label"].to_numpy()
     for key, named in _keys(phase):
-        named = {name: value for name, value in named.items() if name != "seeds"}
-        for (seed, scores), evaluation in itertools.product(
-            zip(phase.seeds[key], phase.scores[key], strict=True), protocol.EVALUATIONS
-        ):
-            logits = scores.paths[_path(key, evaluation)]
-            frozen = best_threshold(scores.validation_labels, scores.validation[evaluation])
-            for test, here in phase.tests():
-                oracle = best_threshold(labels[here], logits[here])
-                for choice, threshold in (("fixed", 0.0), ("validation", frozen), ("oracle", oracle)):
-                    found = metrics.metrics(labels[here], expit(logits[here]), float(expit(threshold)))
-                    told = {"seed": seed, "test_set": test, "evaluation": evaluation, "threshold_choice": choice}
-                    yield named | told | found
+        of_seeds = list(zip(phase.seeds[key], phase.scores[key], strict=True))
+        for (seed, scores), evaluation in itertools.product(of_seeds, protocol.EVALUATIONS):
+            for row in _of_cell(phase, scores, evaluation, _path(key, evaluation)):
+                yield {name: value for name, value in named.items() if name != "seeds"} | {"seed": seed} | row
+
+
+def _of_cell(phase: Examined, scores: Scores, evaluation: str, path: str) -> Iterator[dict]:
+    """Nothing where it was not scored on the path; no threshold of validation images where it was not on those."""
+    if path not in scores.paths:
+        return
+    thresholds = {"fixed": 0.0}
+    if evaluation in scores.validation:
+        thresholds["validation"] = best_threshold(scores.validation_labels, scores.validation[evaluation])
+    for test, places in phase.tests():
+        labels, logits = phase.labels[places], scores.paths[path][places]
+        for choice, threshold in (thresholds | {"oracle": best_threshold(labels, logits)}).items():
+            row = {"test_set": test, "evaluation": evaluation, "threshold_choice": choice}
+            yield row | metrics.metrics(labels, expit(logits), float(expit(threshold)))
 
 
 def best_threshold(labels: np.ndarray, logits: np.ndarray) -> float:
@@ -137,26 +142,38 @@ def best_threshold(labels: np.ndarray, logits: np.ndarray) -> float:
 
 def matrix(phase: Examined) -> Iterator[dict]:
     """Every classifier on images that took each path, its own or another's."""
-    labels = phase.images["label"].to_numpy()
     for key, named in _keys(phase):
-        for path, (test, here) in itertools.product(phase.paths(key), phase.tests()):
-            auc = [roc_auc_score(labels[here], expit(of_seed[here])) for of_seed in phase.logits(key, path)]
-            found = rates(phase.correct(key, path)[:, here], labels[here])
-            yield named | {"path": path, "test_set": test} | found | {"auc": float(np.mean(auc))}
+        for path, (test, places) in itertools.product(phase.paths(key), list(phase.tests())):
+            labels, probability = phase.labels[places], expit(phase.logits(key, path)[:, places])
+            percentages = rates(phase.correct(key, path)[:, places], labels)
+            yield named | {"path": path, "test_set": test} | percentages | {"auc": _mean_auc(labels, probability)}
+
+
+def _mean_auc(labels: np.ndarray, probability: np.ndarray) -> float:
+    """probability: float [seeds, images]. NaN where a class is missing."""
+    of_seeds = [METRICS["auc"].of(labels, of_seed, protocol.THRESHOLD) for of_seed in probability]
+    return float(np.mean(np.array(of_seeds, float)))
 
 
 def reliability(phase: Examined) -> Iterator[dict]:
     """Matched: the images by the probability stated, and how many of them are fakes."""
-    labels = phase.images["label"].to_numpy()
-    for (key, named), (test, here) in itertools.product(list(_keys(phase)), list(phase.tests())):
-        probability = expit(phase.logits(key, key[1])[:, here].astype(np.float64))
-        places = np.minimum((probability * metrics.ECE_BINS).astype(int), metrics.ECE_BINS - 1)
-        for bin_ in range(metrics.ECE_BINS):
-            inside = places == bin_
-            if inside.any():
-                fakes = np.broadcast_to(labels[here] == FAKE, inside.shape)[inside]
-                stated = {"stated": float(probability[inside].mean()), "fake": float(fakes.mean())}
-                yield named | {"test_set": test, "bin": bin_} | stated | {"images": int(inside.sum())}
+    for key, named in _keys(phase):
+        path = _path(key, MATCHED)
+        for test, places in phase.tests() if phase.has(key, path) else ():
+            probability = expit(phase.logits(key, path)[:, places].astype(np.float64))
+            for row in _bins(phase.labels[places], probability):
+                yield named | {"test_set": test} | row
+
+
+def _bins(labels: np.ndarray, probability: np.ndarray) -> Iterator[dict]:
+    """A row a bin with images. probability: float [seeds, images]."""
+    bins = metrics.bins(probability)
+    for bin_ in range(metrics.ECE_BINS):
+        inside = bins == bin_
+        if inside.any():
+            fakes = np.broadcast_to(labels == FAKE, inside.shape)[inside]
+            stated = {"stated": float(probability[inside].mean()), "fake": float(fakes.mean())}
+            yield {"bin": bin_} | stated | {"images": int(inside.sum())}
 
 
 # Conditions in pairs
@@ -165,37 +182,41 @@ def reliability(phase: Examined) -> Iterator[dict]:
 def comparisons(phase: Examined) -> Iterator[dict]:
     """Differences of conditions on the same images and seeds, in points; Holm over the phase's table."""
     rows = list(_pairs(phase))
-    adjusted = statistics.holm(np.array([row["p"] for row in rows])) if rows else []
+    adjusted = statistics.holm(np.array([row["p"] for row in rows])) if rows else np.empty(0)
     for row, p_holm in zip(rows, adjusted, strict=True):
         yield row | {"p_holm": float(p_holm)}
 
 
 def _pairs(phase: Examined) -> Iterator[dict]:
     for a, b in itertools.combinations(phase.scores, 2):
-        if a[0] != b[0] or not _common_seeds(phase, a, b):
+        if a.classifier != b.classifier or not _common_seeds(phase, a, b):
             continue
-        for evaluation, (test, here) in itertools.product(protocol.EVALUATIONS, phase.tests()):
-            yield {
-                "phase": phase.phase.name,
-                "classifier": a[0],
-                "a": a[1],
-                "b": b[1],
-                "test_set": test,
-                "evaluation": evaluation,
-            } | _difference(phase, a, b, evaluation, here)
+        both = dict(_evaluated(phase, a)).keys() & dict(_evaluated(phase, b)).keys()
+        evaluations = [evaluation for evaluation in protocol.EVALUATIONS if evaluation in both]
+        for evaluation, (test, places) in itertools.product(evaluations, list(phase.tests())):
+            names = {"phase": phase.phase.name, "classifier": a.classifier, "a": a.condition, "b": b.condition}
+            row = {"test_set": test, "evaluation": evaluation}
+            yield names | row | _difference(phase, a, b, evaluation, places)
 
 
-def _difference(phase: Examined, a: Key, b: Key, evaluation: str, here: np.ndarray) -> dict:
+def _difference(phase: Examined, a: Key, b: Key, evaluation: str, places: np.ndarray) -> dict:
     """Of the seeds that both have."""
     seeds = _common_seeds(phase, a, b)
-    correct = [_of_seeds(phase, key, evaluation, seeds)[:, here] for key in (a, b)]
-    found = statistics.difference(*correct, phase.images["label"].to_numpy()[here])
-    told = " ".join(f"{p:.2g}" for p in statistics.mcnemar(*correct))
-    return {"seeds": len(seeds)} | _percent("difference", found) | {"p": found.p_value, "mcnemar_p": told}
+    correct_a, correct_b = (_of_seeds(phase, key, evaluation, seeds)[:, places] for key in (a, b))
+    estimate = statistics.difference(correct_a, correct_b, phase.labels[places])
+    by_seed = " ".join(f"{p:.2g}" for p in statistics.mcnemar(correct_a, correct_b))
+    return {"seeds": len(seeds)} | _percent("difference", estimate) | {"p": estimate.p_value, "mcnemar_p": by_seed}
 
 
-def _of_seeds(phase: Examined, key: Key, evaluation: str, seeds: list[int]) -> np.ndarray:
-    return phase.correct(key, _path(key, evaluation))[_places(phase, key, seeds)]
+def _of_seeds(phase: Examined, key: Key, view: str, seeds: list[int]) -> np.ndarray:
+    """bool [seeds, images]: `correct` of an evaluation, or on altered images."""
+    of_all = phase.correct(key, _view(key, view))
+    return of_all[[phase.seeds[key].index(seed) for seed in seeds]]
+
+
+def _view(key: Key, name: str) -> str:
+    """The view of an evaluation; altered images are called what they are."""
+    return _path(key, name) if name in protocol.EVALUATIONS else name
 
 
 def compared(phases: list[Examined], a: str, b: str, results_dir: Path) -> Table:
@@ -215,9 +236,9 @@ def compared(phases: list[Examined], a: str, b: str, results_dir: Path) -> Table
         table.add_column(heading, justify="right")
     for row in (row for phase in phases for row in comparisons(phase) if {row["a"], row["b"]} == {a, b}):
         value = row["difference"] if row["a"] == a else -row["difference"]
-        told = f"{value:+.1f} \N{PLUS-MINUS SIGN} {row['difference_half_width']:.1f}"
+        difference = f"{value:+.1f} \N{PLUS-MINUS SIGN} {row['difference_half_width']:.1f}"
         names = (row["phase"], row["classifier"], row["test_set"], row["evaluation"])
-        table.add_row(*names, told, f"{row['p']:.2g}", f"{row['p_holm']:.2g}", str(row["seeds"]))
+        table.add_row(*names, difference, f"{row['p']:.2g}", f"{row['p_holm']:.2g}", str(row["seeds"]))
     if not table.row_count:
         raise UserError(f"{results_dir} has no seed that both {a} and {b} were examined with: cifake-keras examine")
     return table
@@ -233,15 +254,22 @@ def _breakdown(phase: Examined) -> Iterator[dict]:
         "generator": phase.images["generator"],
         "class": phase.images["filename"].where(phase.images["source"] == "CIFAKE").map(_cifar_class),
     }
-    for (key, named), (test, here), (kind, names) in itertools.product(
-        list(_keys(phase)), list(phase.tests()), groups.items()
-    ):
-        correct = phase.correct(key, key[1])
-        for (name, label), rows in phase.images.iloc[here].groupby([names.iloc[here], "label"]):
-            if name and len(rows) > 1:
-                told = {"test_set": test, "by": kind, "group": name, "rate": "tpr" if label == FAKE else "tnr"}
-                found = _percent("value", statistics.estimate(correct[:, rows.index]))
-                yield named | told | found | {"n": len(rows)}
+    for key, named in _keys(phase):
+        path = _path(key, MATCHED)
+        if not phase.has(key, path):
+            continue
+        correct = phase.correct(key, path)
+        for (test, places), (kind, names) in itertools.product(list(phase.tests()), groups.items()):
+            for row in _by_group(phase.images.iloc[places], names.iloc[places], correct):
+                yield named | {"test_set": test, "by": kind} | row
+
+
+def _by_group(images: pd.DataFrame, names: pd.Series, correct: np.ndarray) -> Iterator[dict]:
+    """Groups of a single image have no interval and are left out."""
+    for (name, label), rows in images.groupby([names, "label"]):
+        if name and len(rows) > 1:
+            share = _percent("value", statistics.estimate(correct[:, rows.index]))
+            yield {"group": name, "rate": "tpr" if label == FAKE else "tnr"} | share | {"n": len(rows)}
 
 
 def _cifar_class(filename: str | float) -> str | None:
@@ -257,41 +285,44 @@ def _controls(phase: Examined) -> Iterator[dict]:
 
     With the difference in accuracy from the baseline on the same images and seeds; its p-values are not adjusted.
     """
-    labels, unseen = phase.images["label"].to_numpy(), phase.images["in_training"].to_numpy() == 0
+    unseen = phase.images["in_training"].to_numpy() == 0
     for key, named in _keys(phase):
-        kernels = [view for view in phase.altered(key) if view.startswith("kernel-")]
-        views = {"none": CLEAN, "not in training": CLEAN, "re-encoded": REENCODED} | {view: view for view in kernels}
-        for (control, view), (test, here) in itertools.product(views.items(), phase.tests()):
-            chosen = here[unseen[here]] if control == "not in training" else here
-            found = rates(_seen(phase, key, view)[:, chosen], labels[chosen])
-            against = _against_baseline(phase, key, view, chosen)
-            yield named | {"control": control, "test_set": test} | found | against
+        kernels = {view: view for view in phase.altered(key) if view.startswith("kernel-")}
+        views = {"none": CLEAN, "not in training": CLEAN, "re-encoded": REENCODED} | kernels
+        for (control, view), (test, places) in itertools.product(views.items(), list(phase.tests())):
+            chosen = places[unseen[places]] if control == "not in training" else places
+            if phase.has(key, _view(key, view)):
+                row = _rates_seen(phase, key, view, chosen) | _against_baseline(phase, key, view, chosen)
+                yield named | {"control": control, "test_set": test} | row
 
 
-def _seen(phase: Examined, key: Key, view: str) -> np.ndarray:
-    """`correct` on altered images, or on untouched ones."""
-    return phase.correct(key, _path(key, CLEAN) if view == CLEAN else view)
+def _rates_seen(phase: Examined, key: Key, view: str, places: np.ndarray) -> dict[str, float]:
+    return rates(phase.correct(key, _view(key, view))[:, places], phase.labels[places])
 
 
-def _against_baseline(phase: Examined, key: Key, view: str, chosen: np.ndarray) -> dict:
-    baseline = (key[0], "baseline")
+# Of the baseline itself, or where it has not what is to be compared.
+_NO_DIFFERENCE = {"difference": np.nan, "difference_half_width": np.nan, "p": np.nan}
+
+
+def _against_baseline(phase: Examined, key: Key, view: str, chosen: np.ndarray) -> dict[str, float]:
+    baseline = key._replace(condition=BASELINE)
     seeds = _common_seeds(phase, key, baseline)
-    if key == baseline or not seeds:
-        return {"difference": np.nan, "difference_half_width": np.nan, "p": np.nan}
-    both = [_seen(phase, of, view)[_places(phase, of, seeds)][:, chosen] for of in (key, baseline)]
-    found = statistics.difference(*both, phase.images["label"].to_numpy()[chosen])
-    return _percent("difference", found) | {"p": found.p_value}
+    if key == baseline or not seeds or not phase.has(baseline, _view(baseline, view)):
+        return _NO_DIFFERENCE
+    own, other = (_of_seeds(phase, of, view, seeds)[:, chosen] for of in (key, baseline))
+    estimate = statistics.difference(own, other, phase.labels[chosen])
+    return _percent("difference", estimate) | {"p": estimate.p_value}
 
 
 def robustness(phase: Examined) -> Iterator[dict]:
     """Clean, on altered images; level 0 is none."""
-    labels = phase.images["label"].to_numpy()
     for key, named in _keys(phase):
-        for family, of in protocol.ALTERATIONS.items():
-            views = {None: CLEAN} | {level: f"{family}-{level}" for level in of.levels}
-            for (level, view), (test, here) in itertools.product(views.items(), phase.tests()):
-                found = rates(_seen(phase, key, view)[:, here], labels[here])
-                yield named | {"alteration": family, "level": level, "test_set": test} | found
+        for family, alteration in protocol.ALTERATIONS.items():
+            views = {None: CLEAN} | {level: f"{family}-{level}" for level in alteration.levels}
+            for (level, view), (test, places) in itertools.product(views.items(), list(phase.tests())):
+                if phase.has(key, _view(key, view)):
+                    row = {"alteration": family, "level": level, "test_set": test}
+                    yield named | row | _rates_seen(phase, key, view, places)
 
 
 # Saliency
@@ -303,27 +334,29 @@ def _dispersion(phase: Examined) -> Iterator[dict]:
     n: the images that all seeds have a map of; Grad-CAM finds no evidence in some.
     """
     for key, named in _keys(phase):
-        methods = phase.dispersion[key][0]["method"].unique()
-        for method, measure in itertools.product(methods, (*MEASURES, SIMILARITY)):
+        measures = [name for name in (*MEASURES, SIMILARITY) if name in phase.measures(key)]
+        for method, measure in itertools.product(phase.methods(key), measures):
             values = _measured(phase, key, method, measure, phase.seeds[key])
-            found = statistics.estimate(values[:, np.isfinite(values).all(axis=0)])
-            told = {"method": method, "measure": measure, "value": found.value, "half_width": found.half_width}
-            yield named | told | _from_baseline(phase, key, method, measure) | {"n": found.images}
+            estimate = statistics.estimate(values[:, np.isfinite(values).all(axis=0)])
+            row = {"method": method, "measure": measure, "value": estimate.value, "half_width": estimate.half_width}
+            yield named | row | _from_baseline(phase, key, method, measure) | {"n": estimate.images}
 
 
 def _measured(phase: Examined, key: Key, method: str, measure: str, seeds: list[int]) -> np.ndarray:
     """float [seeds, images]; NaN where a map is zero everywhere."""
-    chosen = [phase.dispersion[key][place] for place in _places(phase, key, seeds)]
+    chosen = [phase.dispersion[key][phase.seeds[key].index(seed)] for seed in seeds]
     return np.stack([of_seed.loc[of_seed["method"] == method, measure] for of_seed in chosen])
 
 
-def _from_baseline(phase: Examined, key: Key, method: str, measure: str) -> dict:
+def _from_baseline(phase: Examined, key: Key, method: str, measure: str) -> dict[str, float]:
     """Of the seeds that both have; the p-value is not adjusted."""
-    baseline = (key[0], "baseline")
+    baseline = key._replace(condition=BASELINE)
     seeds = _common_seeds(phase, key, baseline)
     if key == baseline or not seeds:
-        return {"difference": np.nan, "difference_half_width": np.nan, "p": np.nan}
-    both = [_measured(phase, of, method, measure, seeds) for of in (key, baseline)]
-    whole = np.isfinite(both).all(axis=(0, 1))
-    found = statistics.difference(both[0][:, whole], both[1][:, whole])
-    return {"difference": found.value, "difference_half_width": found.half_width, "p": found.p_value}
+        return _NO_DIFFERENCE
+    if method not in phase.methods(baseline) or measure not in phase.measures(baseline):
+        return _NO_DIFFERENCE
+    own, other = (_measured(phase, of, method, measure, seeds) for of in (key, baseline))
+    whole = np.isfinite([own, other]).all(axis=(0, 1))
+    estimate = statistics.difference(own[:, whole], other[:, whole])
+    return {"difference": estimate.value, "difference_half_width": estimate.half_width, "p": estimate.p_value}

@@ -1,28 +1,36 @@
 """What a detector looks at: images, their saliency by three methods, and what it says of them."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from cifake_keras.detector import Detector
+from cifake_keras import protocol
+from cifake_keras.report import form
 from cifake_keras.report.figures import HEADING, LARGE, LINE, TEXT, Page, shown
 from cifake_keras.runtime.errors import UserError
 from cifake_keras.runtime.files import replacing
 
 MOST = 50  # images on one picture
 
-_TITLES = {"vanilla_gradient": "Gradient", "smoothgrad": "SmoothGrad", "grad_cam": "Grad-CAM"}
+
+def check(images: int) -> None:
+    """Raises UserError where so many do not go on one picture."""
+    if images > MOST:
+        raise UserError(f"{images:,} images are too many for one picture: name at most {MOST}.")
 
 
-def write(path: Path, detector: Detector, names: list[str], images: np.ndarray) -> None:
+def write(
+    path: Path, names: Sequence[str], images: np.ndarray, probability_fake: np.ndarray, maps: Mapping[str, np.ndarray]
+) -> None:
     """Writes a PNG with a row an image: what the detector sees of it, and each method's map, brightest where it counts.
 
-    images: uint8 [n, 32, 32, 3]. Raises UserError where they are more than MOST.
+    images: uint8 [n, 32, 32, 3]. probability_fake: float [n]. maps: float [n, 32, 32], not negative, by the method of
+    saliency. Raises UserError where they are more than MOST.
     """
-    if len(images) > MOST:
-        raise UserError(f"{len(images):,} images are too many for one picture: name at most {MOST}.")
-    maps = {_TITLES[name]: _relative(values) for name, values in detector.explain(images).items()}
-    page = _drawn(names, detector.predict(images), {"Image, 32x32": images, **maps})
+    check(len(images))
+    titled = {form.capital(protocol.SALIENCY[name]): _relative(values) for name, values in maps.items()}
+    page = _drawn(names, probability_fake, {"Image, 32x32": images, **titled})
     with replacing(path) as temporary:
         page.figure.savefig(temporary, dpi=200, format="png")
 
@@ -32,7 +40,7 @@ def _relative(maps: np.ndarray) -> np.ndarray:
     return maps / np.maximum(maps.max((1, 2), keepdims=True), np.finfo(np.float32).tiny)
 
 
-def _drawn(names: list[str], probabilities: np.ndarray, columns: dict[str, np.ndarray]) -> Page:
+def _drawn(names: Sequence[str], probabilities: np.ndarray, columns: dict[str, np.ndarray]) -> Page:
     top, step, row_step = 0.3, LARGE + 0.08, LARGE + 2 * LINE
     page = Page(0.08 + len(columns) * step, top + len(names) * row_step)
     for column, (title, images) in enumerate(columns.items()):

@@ -5,6 +5,7 @@ Nothing here goes through pyplot: figures hold no global state and need no displ
 
 import itertools
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -15,11 +16,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
 from cifake_keras import protocol
-from cifake_keras.records.examples import Examples
+from cifake_keras.records import cells
+from cifake_keras.records.examples import EXAMPLES, Examples
+from cifake_keras.report import form
 from cifake_keras.runtime.files import replacing
-
-# Figure number of each phase's saliency.
-NUMBERS = {"phase1": 3, "phase2": 4}
 
 # Perceptually uniform, and readable with any colour vision.
 MAP = "inferno"
@@ -43,11 +43,11 @@ def write(results_dir: Path) -> list[Path]:
 
     Raises UserError where the examples are damaged.
     """
-    paths = {name: results_dir / "runs" / name / "examples.npz" for name in NUMBERS}
+    paths = {name: cells.phase_folder(results_dir, name) / EXAMPLES for name in form.SALIENCY}
     examples = {name: Examples.load(path) for name, path in paths.items() if path.exists()}
     figures = {2: paths_of_conditions()}
     for name in examples:
-        figures[NUMBERS[name]] = saliency(examples[name], name)
+        figures[form.SALIENCY[name]] = saliency(examples[name], name)
     if examples:
         first = next(iter(examples))
         figures[1] = inputs_of_conditions(examples[first], first)
@@ -58,7 +58,10 @@ def write(results_dir: Path) -> list[Path]:
 def save(figure: Figure, stem: Path) -> list[Path]:
     """Writes a figure as PNG and PDF; returns both."""
     # Without a date, the same results give the same file.
-    formats = {".png": {"dpi": 200}, ".pdf": {"dpi": 400, "metadata": {"CreationDate": None}}}
+    formats: dict[str, dict[str, Any]] = {
+        ".png": {"dpi": 200},
+        ".pdf": {"dpi": 400, "metadata": {"CreationDate": None}},
+    }
     for suffix, options in formats.items():
         with replacing(stem.with_suffix(suffix)) as temporary:
             figure.savefig(temporary, **options)
@@ -82,9 +85,9 @@ class Page:
         axes.imshow(pixels, cmap=MAP, vmin=0, vmax=1, interpolation="nearest")
         axes.set_axis_off()
 
-    def text(self, left: float, top: float, text: str, size: int = TEXT, **style) -> None:
-        style = {"ha": "center", "va": "center"} | style
-        self.figure.text(left / self.width, 1 - top / self.height, text, fontsize=size, **style)
+    def text(self, left: float, top: float, text: str, size: int = TEXT, **style: Any) -> None:
+        centred: dict[str, Any] = {"ha": "center", "va": "center"}
+        self.figure.text(left / self.width, 1 - top / self.height, text, fontsize=size, **centred | style)
 
 
 # Figure 1
@@ -171,10 +174,9 @@ def _lane(page: Page, axes: Axes, middle: float, condition: protocol.Condition, 
         _box(axes, left, middle, width, COLOURS.get(name, GREY))
         page.text(left + width / 2, middle, texts[name])
     for name, following in itertools.pairwise(boxes):
-        ends = {"xy": (places[following][0], middle), "xytext": (sum(places[name]), middle)}
-        axes.annotate(
-            "", **ends, arrowprops={"arrowstyle": "-|>", "color": "black", "lw": 0.8, "shrinkA": 0, "shrinkB": 0}
-        )
+        arrow = {"arrowstyle": "-|>", "color": "black", "lw": 0.8, "shrinkA": 0, "shrinkB": 0}
+        start, end = (sum(places[name]), middle), (places[following][0], middle)
+        axes.annotate("", xy=end, xytext=start, arrowprops=arrow)
 
 
 def _box(axes: Axes, left: float, middle: float, width: float, colour: str) -> None:
@@ -193,7 +195,7 @@ def saliency(examples: Examples, phase: str) -> Figure:
     rows = len(examples.test_sets)
     row_step = SMALL + 2 * LINE
     page = Page(max(WIDTH, left + sum(widths) + 0.55), top + rows * row_step + 4 * LINE)
-    _head(page, f"Figure {NUMBERS[phase]}. Saliency, {examples.phase(phase).title}", examples)
+    _head(page, f"Figure {form.SALIENCY[phase]}. Saliency, {examples.phase(phase).title}", examples)
     for row in range(rows):
         page.text(left / 2, top + row * row_step + SMALL / 2, examples.row_label(row, phase))
     for (index, path), width in zip(examples.paths(), widths, strict=True):

@@ -47,7 +47,7 @@ def examine(results, condition: str, seed: int, own: np.ndarray, other: np.ndarr
     names += [f"kernel-{kernel}" for kernel in protocol.KERNELS[1:]]
     scores = Scores(
         paths={name: own if name == condition else other for name in protocol.CONDITIONS},
-        altered=dict.fromkeys(names, other >= 0),
+        altered=dict.fromkeys(names, other),
         validation=dict.fromkeys(protocol.EVALUATIONS, np.array([-3.0, 1.0, 1.5, 4.0])),
         validation_labels=np.array([0, 0, 1, 1]),
     )
