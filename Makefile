@@ -14,6 +14,7 @@ JOBS ?= $(shell nproc)
 
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+LINTERS := .venv/.linters
 
 .PHONY: install demo paper paper-available tables figures report test test-fast bench lint clean
 
@@ -59,7 +60,8 @@ tables figures: $(INSTALLED)
 report: tables figures
 	$(BIN)/cifake-keras $@ --results-dir $(RESULTS)
 
-# A file of tests stays in one process, as its tests share what they need.
+# The processes of the tests share the cores. A file stays in one process, as its tests share what they need.
+test test-fast: export OPENBLAS_NUM_THREADS = 1
 test: $(INSTALLED)
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
 
@@ -72,8 +74,11 @@ bench: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]' --constraint constraints.txt
 	$(BIN)/python scripts/bench.py
 
-lint: $(INSTALLED)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[lint]' --constraint constraints.txt
+$(LINTERS): $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[lint]' --constraint $(CONSTRAINTS)
+	touch $@
+
+lint: $(LINTERS)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-logo

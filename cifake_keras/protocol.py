@@ -7,17 +7,22 @@ in conditions/, those of classifiers of files in models/.
 """
 
 import itertools
+import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 IMAGE_SIZE = 32
 CLASSES = ("REAL", "FAKE")
 REAL, FAKE = range(2)
 KERNELS = ("bilinear", "nearest", "box", "bicubic", "lanczos")
-PRESETS = ("paper", "available", "demo")
+PRESETS = {
+    "paper": "every source at the paper's counts",
+    "available": "of each source what was there, up to the paper's count",
+    "demo": "procedural images made by this package, not the paper's data",
+}
 # Splits that are no test set.
 TRAIN, VALIDATION = "train", "validation"
-
 EVALUATIONS = MATCHED, CLEAN = ("matched", "clean")
 
 # Ranges of pixels.
@@ -33,6 +38,22 @@ TEST_SHARE = 1 / 3
 
 # Of 55,000 images for training and validation, the paper validates on 5,000.
 VALIDATION_SHARE = 1 / 11
+
+
+@dataclass(frozen=True)
+class Alteration:
+    """Something that is done to test images at several levels."""
+
+    title: str
+    levels: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Features:
+    """What a logistic regression of the shortcut floor sees. short: its title in a row of a table."""
+
+    title: str
+    short: str
 
 
 @dataclass(frozen=True)
@@ -146,7 +167,7 @@ class Step:
 
     name: str
     title: str
-    settings: object = None
+    settings: Any = None
     range: Range = UNIT
     draws: int = 0
     stream: int = 0
@@ -154,13 +175,22 @@ class Step:
     training: Training | None = None
     training_only: bool = False
 
-    def described(self) -> dict[str, object]:
-        """All that shapes its result, for the record."""
-        described: dict[str, object] = {"name": self.name} | (asdict(self.settings) if self.settings else {})
+    @property
+    def fitting(self) -> Training:
+        """Its training. Raises ValueError where the study does not fit it."""
+        if self.training is None:
+            raise ValueError(f"step {self.name} has no network that the study fits")
+        return self.training
+
+    def described(self) -> dict[str, Any]:
+        """All that shapes its result, as JSON records it."""
+        described: dict[str, Any] = {"name": self.name} | (asdict(self.settings) if self.settings else {})
         if self.training:
             steps = [step.described() for step in self.training.steps]
             described["training"] = asdict(self.training) | {"steps": steps}
-        return described | ({"training_only": True} if self.training_only else {})
+        if self.training_only:
+            described["training_only"] = True
+        return json.loads(json.dumps(described))
 
 
 # A path of an image.
@@ -407,8 +437,8 @@ CLASSIFIERS = {
 _EACH_OPERATION = replace(PERTURBATION, settings=Perturbation(together=False))
 
 
-def _autoencoder(**training: object) -> Step:
-    return replace(AUTOENCODER, training=replace(AUTOENCODER.training, **training))
+def _autoencoder(**training: Any) -> Step:
+    return replace(AUTOENCODER, training=replace(AUTOENCODER.fitting, **training))
 
 
 # What cells went through whose records do not say it, in the values of their time, which stay as they were.
@@ -456,10 +486,20 @@ READINGS = {
 # tables and the subsampling of CIFAKE's own files. Blur: sigma in pixels. Noise: standard deviation in levels of 255.
 # Resize: to so many pixels and back to 32.
 ALTERATIONS = {
-    "jpeg": (95, 85, 75, 50, 30),
-    "blur": (0.5, 1.0, 1.5, 2.0),
-    "noise": (2, 5, 10, 20),
-    "resize": (24, 16, 12, 8),
+    "jpeg": Alteration("JPEG quality", (95, 85, 75, 50, 30)),
+    "blur": Alteration("blur, sigma in pixels", (0.5, 1.0, 1.5, 2.0)),
+    "noise": Alteration("noise, deviation in levels of 255", (2, 5, 10, 20)),
+    "resize": Alteration("resized to pixels and back", (24, 16, 12, 8)),
+}
+
+# The methods of saliency.
+SALIENCY = {"vanilla_gradient": "vanilla gradient", "smoothgrad": "SmoothGrad", "grad_cam": "Grad-CAM"}
+
+# What the audit's logistic regressions are trained on.
+FLOOR = {
+    "colour": Features("colour", "colour"),
+    "spectrum": Features("spectrum", "spectrum"),
+    "colour_spectrum": Features("colour and spectrum", "both"),
 }
 
 # So many in-sample test images have their saliency measured, the first of them also under random weights.
@@ -473,6 +513,13 @@ _FIXED = Hyperparameters(learning_rate=1e-3, l2=1e-4, epochs=5)
 FAST = Hyperparameters(learning_rate=2e-3, l2=1e-4, epochs=3, batch_size=256, schedule="cosine")
 
 RECIPES = ("paper", "fast")
+
+# How the hyper-parameters of a cell were come by.
+SELECTIONS = {
+    "sweep": "chosen by validation accuracy in a sweep",
+    "fixed": "fixed, not swept",
+    "fast": "the fast recipe's, chosen by validation accuracy",
+}
 
 # Tables 3 and 4: accuracy in percent by phase, condition and test set. The text says that all four
 # conditions were run in Phase 2; its table prints three.

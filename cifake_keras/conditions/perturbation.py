@@ -64,13 +64,15 @@ def crop_boxes(draws: tf.Tensor, settings: Perturbation) -> tuple[tf.Tensor, tf.
     return top, left, height, width
 
 
-def _together(start: tf.Tensor, length: tf.Tensor, crop: tf.Tensor, blur: tf.Tensor, settings: Perturbation):
+def _together(
+    start: tf.Tensor, length: tf.Tensor, crop: tf.Tensor, blur: tf.Tensor, settings: Perturbation
+) -> tf.Tensor:
     """The matrix of one side, [batch, out, in], of images that are cropped and blurred, or neither."""
     # An image that stays as it is goes through identities, which are exact: cheaper than choosing among images.
     return tf.where(crop[:, None, None], _blur_matrix(settings) @ _resampling(start, length), _IDENTITY)
 
 
-def _each(start: tf.Tensor, length: tf.Tensor, crop: tf.Tensor, blur: tf.Tensor, settings: Perturbation):
+def _each(start: tf.Tensor, length: tf.Tensor, crop: tf.Tensor, blur: tf.Tensor, settings: Perturbation) -> tf.Tensor:
     """The matrix of one side, [batch, out, in], of images that are cropped, blurred, both or neither."""
     start, length = tf.where(crop, start, 0.0), tf.where(crop, length, float(IMAGE_SIZE))
     return tf.where(blur[:, None, None], _blur_matrix(settings), _IDENTITY) @ _resampling(start, length)

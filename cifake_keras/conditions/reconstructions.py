@@ -38,7 +38,7 @@ def _digest(images: ImageSet, steps: Steps, networks: Networks, precision: str) 
 
 def _write(path: Path, images: ImageSet, steps: Steps, networks: Networks) -> None:
     @tf.function(reduce_retracing=True)
-    def reconstruct(batch):
+    def reconstruct(batch: dict) -> tf.Tensor:
         return batch_walk(batch, steps, networks, output_range(steps))
 
     unperturbed = batches.evaluation_batches(images)

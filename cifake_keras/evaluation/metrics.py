@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from sklearn import metrics as sk
 
+from cifake_keras.evaluation.statistics import Estimate, estimate
 from cifake_keras.protocol import FAKE, REAL, THRESHOLD
 
 ECE_BINS = 15
@@ -13,18 +15,23 @@ ECE_BINS = 15
 # labels, int [n], 0 REAL or 1 FAKE; probability_fake, float [n]; the threshold from which on FAKE is said.
 Of = Callable[[np.ndarray, np.ndarray, float], float | None]
 
+# correct, bool [seeds, n], whether each decision is right; labels, int [n].
+OfDecisions = Callable[[np.ndarray, np.ndarray], Estimate | None]
+
 
 @dataclass(frozen=True)
 class Metric:
     """title: its heading. of: its value, None where a class is missing that it needs. digits: after the point.
 
-    percent: whether tables of accuracies show it as a percentage.
+    percent: whether tables of accuracies show it as a percentage. estimate: its mean over seeds with an interval, None
+    where it hangs on more than decisions.
     """
 
     title: str
     of: Of
     digits: int = 3
     percent: bool = False
+    estimate: OfDecisions | None = None
 
 
 def metrics(labels: np.ndarray, probability_fake: np.ndarray, threshold: float = THRESHOLD) -> dict[str, float | None]:
@@ -32,6 +39,15 @@ def metrics(labels: np.ndarray, probability_fake: np.ndarray, threshold: float =
     measured = {name: metric.of(labels, probability_fake, threshold) for name, metric in METRICS.items()}
     counts = {"n_real": int((labels == REAL).sum()), "n_fake": int((labels == FAKE).sum())}
     return {**measured, "threshold": threshold, **counts}
+
+
+def estimates(correct: np.ndarray, labels: np.ndarray) -> dict[str, Estimate]:
+    """Those metrics that hang on decisions alone, with intervals over seeds and images; none of a missing class.
+
+    correct: bool [seeds, n], whether each decision is right. labels: int [n].
+    """
+    measured = {name: metric.estimate(correct, labels) for name, metric in METRICS.items() if metric.estimate}
+    return {name: value for name, value in measured.items() if value}
 
 
 def _accuracy(labels: np.ndarray, probability_fake: np.ndarray, threshold: float) -> float:
@@ -81,6 +97,14 @@ def expected_calibration_error(labels: np.ndarray, probability_fake: np.ndarray)
     return float(np.abs(gaps).sum() / len(labels))
 
 
+def _estimate_balanced(correct: np.ndarray, labels: np.ndarray) -> Estimate | None:
+    return estimate(correct, labels, balanced=True) if _both(labels) else None
+
+
+def _estimate_of_class(label: int, correct: np.ndarray, labels: np.ndarray) -> Estimate | None:
+    return estimate(correct[:, labels == label]) if label in labels else None
+
+
 def _mean(values: np.ndarray) -> float | None:
     return float(values.mean()) if len(values) else None
 
@@ -90,10 +114,10 @@ def _both(labels: np.ndarray) -> bool:
 
 
 METRICS = {
-    "accuracy": Metric("Accuracy", _accuracy, 1, percent=True),
-    "balanced_accuracy": Metric("Balanced accuracy", _balanced_accuracy, 1, percent=True),
-    "tpr": Metric("TPR", _tpr, 1, percent=True),
-    "tnr": Metric("TNR", _tnr, 1, percent=True),
+    "accuracy": Metric("Accuracy", _accuracy, 1, percent=True, estimate=estimate),
+    "balanced_accuracy": Metric("Balanced accuracy", _balanced_accuracy, 1, percent=True, estimate=_estimate_balanced),
+    "tpr": Metric("TPR", _tpr, 1, percent=True, estimate=partial(_estimate_of_class, FAKE)),
+    "tnr": Metric("TNR", _tnr, 1, percent=True, estimate=partial(_estimate_of_class, REAL)),
     "auc": Metric("AUC", _auc),
     "average_precision": Metric("Average precision", _average_precision),
     "nll": Metric("NLL", _nll),

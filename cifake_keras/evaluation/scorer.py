@@ -30,7 +30,7 @@ class Scorer:
 
     def _compile(self, path: Steps, taken: Steps) -> Callable:
         @tf.function(reduce_retracing=True)
-        def score(batch):
+        def score(batch: dict) -> tf.Tensor:
             images = batch_walk(batch, path, self._networks, self._range, taken)
             return self._classifier(images, training=False)[:, 0]
 

@@ -1,6 +1,6 @@
 """Cells of the grid and their folders: what is to be done, what is done. Imports no TensorFlow."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,10 +8,11 @@ from cifake_keras import protocol
 from cifake_keras.runtime import files
 from cifake_keras.runtime.errors import UserError
 
+RUNS = "runs"  # below a results folder
 CONFIG, HISTORY, PREDICTIONS, METRICS = "config.json", "history.csv", "predictions.csv", "metrics.json"
 WEIGHTS = "model.weights.h5"
 EXAMINATION = "examination"  # a folder in a cell's
-CHECKPOINT = "checkpoint.npz"
+CHECKPOINT, CURVES = "checkpoint.npz", "tensorboard"
 DONE, UNFINISHED, ABSENT = "done", "unfinished", "to do"
 
 
@@ -42,7 +43,7 @@ def step_folder(results_dir: Path, phase: str, step: str) -> Path:
 
 
 def phase_folder(results_dir: Path, phase: str) -> Path:
-    return results_dir / "runs" / phase
+    return results_dir / RUNS / phase
 
 
 def group_folder(sweep: Path, group: int) -> Path:
@@ -53,8 +54,16 @@ def group_folder(sweep: Path, group: int) -> Path:
 def finished(results_dir: Path, phase: str = "*", condition: str = "*", classifier: str = "*") -> list[Path]:
     """The folders of the finished cells, sorted by name."""
     return sorted(
-        path.parent for path in (results_dir / "runs").glob(f"{phase}/{condition}/{classifier}/seed-*/{METRICS}")
+        path.parent for path in (results_dir / RUNS).glob(f"{phase}/{condition}/{classifier}/seed-*/{METRICS}")
     )
+
+
+def examined(results_dir: Path, phase: str, condition: str, classifier: str) -> list[Cell]:
+    """The examined cells, by their seeds."""
+    folder = phase_folder(results_dir, phase) / condition / classifier
+    done = folder.glob(f"seed-*/{EXAMINATION}/{METRICS}")
+    seeds = sorted(int(path.parents[1].name.removeprefix("seed-")) for path in done)
+    return [Cell(phase, condition, classifier, seed) for seed in seeds]
 
 
 def examination_folder(results_dir: Path, cell: Cell) -> Path:
@@ -63,7 +72,7 @@ def examination_folder(results_dir: Path, cell: Cell) -> Path:
 
 def claim(results_dir: Path, folder: Path) -> Path:
     """The lock file of the process that fills `folder`."""
-    return results_dir / ".claims" / "-".join(folder.relative_to(results_dir / "runs").parts)
+    return results_dir / ".claims" / "-".join(folder.relative_to(results_dir / RUNS).parts)
 
 
 def export_claim(results_dir: Path, phase: str) -> Path:
@@ -111,11 +120,11 @@ def is_done(folder: Path, config: dict) -> bool:
 def read_config(folder: Path) -> dict:
     """The settings that a folder's work was done with; those that earlier versions did not record are filled in."""
     recorded = files.read_json(folder / CONFIG)
-    if "scale" in recorded:
+    if "autoencoder" not in recorded:
         return recorded
     others = {key: value for key, value in recorded.items() if key != "autoencoder"}
     others |= {"scale": 1.0, "reading": next(iter(protocol.READINGS))}
-    training = recorded.get("autoencoder")
+    training = recorded["autoencoder"]
     if "condition" not in recorded:
         return others | {"step": _unrecorded(folder.name, training)}
     steps = [_unrecorded(step, training) for step in protocol.UNRECORDED_PATHS[recorded["condition"]]]
@@ -140,20 +149,21 @@ def check_weights(folder: Path) -> None:
         raise UserError(f"{folder / WEIGHTS} is not what was trained; delete {folder / METRICS} to train it anew.")
 
 
-def _flat(value, prefix: str = "") -> dict[str, object]:
+def _flat(value: object, prefix: str = "") -> dict[str, object]:
     """Nested settings as {"hyperparameters.epochs": 5, ...}."""
-    if isinstance(value, dict):
-        items = value.items()
-    elif isinstance(value, list):
-        items = (
-            (item["name"] if isinstance(item, dict) and "name" in item else i, item) for i, item in enumerate(value)
-        )
-    else:
+    if not isinstance(value, dict | list):
         return {prefix: value}
+    items = value.items() if isinstance(value, dict) else _named(value)
     return {key: leaf for name, item in items for key, leaf in _flat(item, f"{prefix}.{name}".lstrip(".")).items()}
+
+
+def _named(values: list) -> Iterator[tuple[object, object]]:
+    """The values with their names, or else their places."""
+    for place, value in enumerate(values):
+        yield (value["name"] if isinstance(value, dict) and "name" in value else place), value
 
 
 def trained_on(data: list[dict]) -> dict[str, int]:
     """The training images by source. data: a configuration's, or a model card's."""
-    counts = {source["name"]: sum(source["splits"].get("train", {}).values()) for source in data}
+    counts = {source["name"]: sum(source["splits"].get(protocol.TRAIN, {}).values()) for source in data}
     return {name: count for name, count in counts.items() if count}

@@ -3,22 +3,30 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from cifake_keras import protocol
 from cifake_keras.records import cells
+from cifake_keras.records.cells import Cell
 from cifake_keras.records.scores import DISPERSION, IMAGES, SCORES, Scores
 from cifake_keras.runtime.errors import UserError
 from cifake_keras.runtime.files import read_json
 
-Key = tuple[str, str]  # classifier, condition
+
+class Key(NamedTuple):
+    classifier: str
+    condition: str
 
 
 @dataclass(frozen=True)
 class Examined:
-    """A phase. images: a row a test image; scores and dispersion: by classifier and condition, one a seed, in order."""
+    """A phase. images: a row a test image; scores and dispersion: by classifier and condition, one a seed, in order.
+
+    A view is a path that images took, or what they were altered by. Cells that earlier versions examined lack some.
+    """
 
     phase: protocol.Phase
     preset: str
@@ -27,65 +35,75 @@ class Examined:
     scores: dict[Key, list[Scores]]
     dispersion: dict[Key, list[pd.DataFrame]]
 
+    @property
+    def labels(self) -> np.ndarray:
+        """int [images]."""
+        return self.images["label"].to_numpy()
+
     def tests(self) -> Iterator[tuple[str, np.ndarray]]:
         """The test sets that there are, with the places of their images."""
         for test in self.phase.tests:
-            if (here := np.flatnonzero(self.images["test_set"] == test.name)).size:
-                yield test.name, here
+            places = np.flatnonzero(self.images["test_set"] == test.name)
+            if places.size:
+                yield test.name, places
 
     def logits(self, key: Key, path: str) -> np.ndarray:
         """float32 [seeds, images]."""
         return np.stack([scores.paths[path] for scores in self.scores[key]])
 
     def said_fake(self, key: Key, view: str) -> np.ndarray:
-        """bool [seeds, images]: the decisions at probability 0.5 on a path, or on altered images."""
+        """bool [seeds, images]: the decisions at probability 0.5."""
         return np.stack([scores.said_fake(view) for scores in self.scores[key]])
 
     def correct(self, key: Key, view: str) -> np.ndarray:
         """bool [seeds, images]."""
-        return self.said_fake(key, view) == (self.images["label"].to_numpy() == protocol.FAKE)
+        return self.said_fake(key, view) == (self.labels == protocol.FAKE)
+
+    def has(self, key: Key, view: str) -> bool:
+        """Whether all seeds have it."""
+        return all(view in scores.paths or view in scores.altered for scores in self.scores[key])
 
     def paths(self, key: Key) -> list[str]:
-        return list(self.scores[key][0].paths)
+        """Those that all seeds have."""
+        return [path for path in self.scores[key][0].paths if self.has(key, path)]
 
     def altered(self, key: Key) -> list[str]:
-        return list(self.scores[key][0].altered)
+        """The alterations that all seeds have."""
+        return [view for view in self.scores[key][0].altered if self.has(key, view)]
+
+    def measures(self, key: Key) -> list[str]:
+        """The columns of `dispersion` that all seeds have."""
+        return [name for name in self.dispersion[key][0] if all(name in of_seed for of_seed in self.dispersion[key])]
+
+    def methods(self, key: Key) -> list[str]:
+        """The methods of saliency that all seeds have."""
+        names = [of_seed["method"].unique() for of_seed in self.dispersion[key]]
+        return [name for name in names[0] if all(name in of_seed for of_seed in names)]
 
 
 def read(results_dir: Path) -> list[Examined]:
     """The phases that have examined cells. Raises UserError where the files do not belong together."""
-    folders = sorted((results_dir / "runs").glob(f"*/{IMAGES}"))
-    found = (_phase(path.parent) for path in folders)
-    return [phase for phase in found if phase.scores]
+    names = sorted(path.parent.name for path in (results_dir / cells.RUNS).glob(f"*/{IMAGES}"))
+    phases = [_phase(results_dir, name) for name in names if cells.finished(results_dir, name)]
+    return [phase for phase in phases if phase.scores]
 
 
-def _phase(folder: Path) -> Examined:
-    images = pd.read_csv(folder / IMAGES, keep_default_na=False)
-    phase = Examined(_known(folder), _preset(folder), images, {}, {}, {})
+def _phase(results_dir: Path, name: str) -> Examined:
+    preset = read_json(cells.finished(results_dir, name)[0] / cells.METRICS)["preset"]
+    images = pd.read_csv(cells.phase_folder(results_dir, name) / IMAGES, keep_default_na=False)
+    phase = Examined(protocol.phases(preset)[name], preset, images, {}, {}, {})
     for classifier in protocol.CLASSIFIERS:
         for condition in protocol.CONDITIONS:
-            _add(phase, folder / condition / classifier, (classifier, condition))
+            for cell in cells.examined(results_dir, name, condition, classifier):
+                _add(phase, results_dir, cell)
     return phase
 
 
-def _add(phase: Examined, folder: Path, key: Key) -> None:
-    done = sorted(folder.glob(f"seed-*/{cells.EXAMINATION}/{cells.METRICS}"), key=_seed)
-    for path in done:
-        scores = Scores.read(path.parent / SCORES)
-        if scores.count != len(phase.images):
-            raise UserError(f"{path.parent} was not examined on the images of {IMAGES}; delete it and run `examine`.")
-        phase.seeds.setdefault(key, []).append(_seed(path))
-        phase.scores.setdefault(key, []).append(scores)
-        phase.dispersion.setdefault(key, []).append(pd.read_csv(path.parent / DISPERSION))
-
-
-def _seed(path: Path) -> int:
-    return int(path.parent.parent.name.removeprefix("seed-"))
-
-
-def _preset(folder: Path) -> str:
-    return read_json(next(folder.glob(f"*/*/seed-*/{cells.METRICS}")))["preset"]
-
-
-def _known(folder: Path) -> protocol.Phase:
-    return protocol.phases(_preset(folder))[folder.name]
+def _add(phase: Examined, results_dir: Path, cell: Cell) -> None:
+    key, folder = Key(cell.classifier, cell.condition), cells.examination_folder(results_dir, cell)
+    scores = Scores.read(folder / SCORES)
+    if scores.count != len(phase.images):
+        raise UserError(f"{folder} was not examined on the images of {IMAGES}; delete it and run `examine`.")
+    phase.seeds.setdefault(key, []).append(cell.seed)
+    phase.scores.setdefault(key, []).append(scores)
+    phase.dispersion.setdefault(key, []).append(pd.read_csv(folder / DISPERSION))

@@ -59,17 +59,22 @@ class Scores:
         """Raises UserError where the file is damaged."""
         try:
             with np.load(path, allow_pickle=False) as file:
-                arrays = dict(file)
+                return cls._of(dict(file))
         except Exception as error:  # zipfile and zlib meet damage with errors of any kind
             raise UserError(f"{path} is damaged ({error}); delete its folder and run `examine` again.") from error
-        labels = arrays.pop("labels")
-        parts: dict[str, dict[str, np.ndarray]] = {"paths": {}, "altered": {}, "validation": {}}
-        for key, array in arrays.items():
-            part, name = key.split(" ")
-            parts["paths" if part == "path" else part][name] = array
+
+    @classmethod
+    def _of(cls, arrays: dict[str, np.ndarray]) -> "Scores":
+        parts = {part: _part(arrays, part) for part in ("paths", "path", "altered", "validation")}
+        parts["paths"] |= parts.pop("path")  # so it is called in files of earlier versions
         count = len(next(iter(parts["paths"].values())))
         read = {part: {name: _read(array, count) for name, array in of.items()} for part, of in parts.items()}
-        return cls(**read, validation_labels=labels)
+        return cls(**read, validation_labels=arrays["labels"])
+
+
+def _part(arrays: dict[str, np.ndarray], part: str) -> dict[str, np.ndarray]:
+    """By name; they are called "paths baseline", "altered jpeg-75"."""
+    return {key.removeprefix(f"{part} "): array for key, array in arrays.items() if key.startswith(f"{part} ")}
 
 
 def _read(array: np.ndarray, count: int) -> np.ndarray:

@@ -287,8 +287,8 @@ def robustness(phase: Examined) -> Iterator[dict]:
     """Clean, on altered images; level 0 is none."""
     labels = phase.images["label"].to_numpy()
     for key, named in _keys(phase):
-        for family, levels in protocol.ALTERATIONS.items():
-            views = {None: CLEAN} | {level: f"{family}-{level}" for level in levels}
+        for family, of in protocol.ALTERATIONS.items():
+            views = {None: CLEAN} | {level: f"{family}-{level}" for level in of.levels}
             for (level, view), (test, here) in itertools.product(views.items(), phase.tests()):
                 found = rates(_seen(phase, key, view)[:, here], labels[here])
                 yield named | {"alteration": family, "level": level, "test_set": test} | found

@@ -1,4 +1,4 @@
-"""Tasks on a Ray cluster, whose machines share the folders that the tasks are given. Imports no TensorFlow."""
+"""Jobs on a Ray cluster, whose machines share the folders that the jobs are given. Imports no TensorFlow."""
 
 import contextlib
 import logging
@@ -11,7 +11,7 @@ from typing import Any
 
 from cifake_keras.runtime import executors, interruption, processes, progress
 from cifake_keras.runtime.errors import UserError
-from cifake_keras.runtime.executors import Task
+from cifake_keras.runtime.executors import Job
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 
@@ -20,28 +20,28 @@ try:
 except ImportError as error:
     raise UserError("Ray is not installed; install it with: pip install 'cifake-keras[ray]'") from error
 
-_RETRIES = 3  # of a task whose worker was lost
+_RETRIES = 3  # of a job whose worker was lost
 _SAVING = 60  # seconds that workers have to save their work when they are asked to stop
 _OBJECTS = 100 * 2**20  # bytes of memory for Ray's objects, of which there are hardly any
 
 
 class Ray:
-    """Each task is one of Ray's, which does it again elsewhere when its worker is lost.
+    """Each job is one of Ray's, which does it again elsewhere when its worker is lost.
 
-    address: of a running cluster, "host:port" or "auto"; None starts Ray on this machine. cpus, gpus: what a task
+    address: of a running cluster, "host:port" or "auto"; None starts Ray on this machine. cpus, gpus: what a job
     takes; it has as many threads as cpus. Folders must be absolute and on a file system that all machines share.
     """
 
     def __init__(self, address: str | None, cpus: int, gpus: float):
         self._address, self._cpus, self._gpus = address, cpus, gpus
 
-    def settle(self, tasks: Sequence[Task], build: str, *arguments: object) -> None:
-        """Raises UserError where the cluster does not answer or a task cannot write."""
+    def settle(self, jobs: Sequence[Job], build: str, *arguments: object) -> None:
+        """Raises UserError where the cluster does not answer or a job cannot write."""
         with _connected(self._address), interruption.deferred() as pending:
             self._look_for_room()
-            running = self._started(tasks, build, arguments)
+            running = self._started(jobs, build, arguments)
             try:
-                for ended in progress.track(_ended(list(running), pending), "Tasks", len(running)):
+                for ended in progress.track(_ended(list(running), pending), "Jobs", len(running)):
                     _hear(ended, running[ended])
             finally:
                 _stop(list(running))
@@ -52,19 +52,19 @@ class Ray:
             need = f"{self._cpus} CPUs" + (f" and {self._gpus:g} GPUs" if self._gpus else "")
             progress.say(f"no machine of the cluster has {need}: waiting for one, or ask for less for each cell")
 
-    def _started(self, tasks: Sequence[Task], build: str, arguments: tuple) -> dict[ray.ObjectRef, Task]:
+    def _started(self, jobs: Sequence[Job], build: str, arguments: tuple) -> dict[ray.ObjectRef, Job]:
         remote = ray.remote(num_cpus=self._cpus, num_gpus=self._gpus, max_retries=_RETRIES)(_work)
-        started: dict[Path, tuple[ray.ObjectRef, Task]] = {}
+        started: dict[Path, tuple[ray.ObjectRef, Job]] = {}
 
-        def start(task: Task) -> ray.ObjectRef:
-            if task.folder not in started:
-                needs = [start(need) for need in task.needs() if not need.done()]
-                ref = remote.remote(str(task.folder), self._cpus, build, arguments, *needs)
-                started[task.folder] = ref, task
-            return started[task.folder][0]
+        def start(job: Job) -> ray.ObjectRef:
+            if job.folder not in started:
+                needs = [start(need) for need in job.needs() if not need.done()]
+                ref = remote.remote(str(job.folder), self._cpus, build, arguments, *needs)
+                started[job.folder] = ref, job
+            return started[job.folder][0]
 
-        for task in tasks:
-            start(task)
+        for job in jobs:
+            start(job)
         return dict(started.values())
 
 
@@ -113,7 +113,7 @@ def _ended(left: list[ray.ObjectRef], pending: interruption.Pending) -> Iterator
         yield from ended
 
 
-def _hear(ref: ray.ObjectRef, task: Task) -> None:
+def _hear(ref: ray.ObjectRef, job: Job) -> None:
     try:
         if line := ray.get(ref):
             progress.say(line)
@@ -122,13 +122,13 @@ def _hear(ref: ray.ObjectRef, task: Task) -> None:
             raise error.cause from None
         raise
     except ray.exceptions.RayError as error:
-        # What needs a task that was lost ends with it.
-        if not task.done() and all(need.done() for need in task.needs()):
-            executors.fail(task, f"its worker was lost {_RETRIES + 1} times, the last time so: {error}")
+        # What needs a job that was lost ends with it.
+        if not job.done() and all(need.done() for need in job.needs()):
+            executors.fail(job, f"its worker was lost {_RETRIES + 1} times, the last time so: {error}")
 
 
 def _stop(refs: list[ray.ObjectRef]) -> None:
-    """Ends the tasks that are not finished, once they have saved what they have."""
+    """Ends the jobs that are not finished, once they have saved what they have."""
     _, left = ray.wait(refs, num_returns=len(refs), timeout=0)
     for ref in left:  # Ray may crash when what has just ended is cancelled
         ray.cancel(ref)
@@ -137,22 +137,22 @@ def _stop(refs: list[ray.ObjectRef]) -> None:
 
 
 def _work(folder: str, threads: int, build: str, arguments: tuple, *_needs: object) -> str | None:
-    """In a worker: settles the task of `folder`, unless another one has. Returns the last line said: how it ended."""
+    """In a worker: settles the job of `folder`, unless another one has. Returns the last line said: how it ended."""
     lines = _LastLine()
     progress.relay(lines)
     processes.import_tensorflow(threads)
     try:
-        executors.work([task for task in processes.built(build, arguments) if str(task.folder) == folder])
+        executors.work([job for job in processes.built(build, arguments) if str(job.folder) == folder])
     except interruption.Interrupted as interrupted:
         if interrupted.status == 128 + signal.SIGTERM:
-            # Whoever ends this worker does not mean the task, which Ray does again for workers that are killed.
+            # Whoever ends this worker does not mean the job, which Ray does again for workers that are killed.
             os.kill(os.getpid(), signal.SIGKILL)
         raise
     return lines.last
 
 
 class _LastLine:
-    """Keeps the last line of what is relayed; the task's own log has them all."""
+    """Keeps the last line of what is relayed; the job's own log has them all."""
 
     last: str | None = None
 

@@ -1,4 +1,4 @@
-"""Tasks in processes of this machine. Imports no TensorFlow."""
+"""Jobs in processes of this machine. Imports no TensorFlow."""
 
 import importlib
 import multiprocessing
@@ -12,34 +12,34 @@ from multiprocessing.process import BaseProcess
 
 from cifake_keras.runtime import executors, interruption, progress, silence
 from cifake_keras.runtime.errors import UserError
-from cifake_keras.runtime.executors import Task
+from cifake_keras.runtime.executors import Job
 
 
 class Local:
-    """Up to `jobs` processes, each with its share of the cores; with one job, this process.
+    """Up to `processes` processes, each with its share of the cores; this process where that is one.
 
-    The share follows from `jobs` even when fewer tasks are left: another number of threads gives other last digits.
+    The share follows from `processes` even when fewer jobs are left: another number of threads gives other last digits.
     """
 
-    def __init__(self, jobs: int):
-        self._jobs = jobs
+    def __init__(self, processes: int):
+        self._processes = processes
 
-    def settle(self, tasks: Sequence[Task], build: str, *arguments: object) -> None:
-        if self._jobs > 1:
-            _Team(tasks, self._jobs, build, arguments).work()
+    def settle(self, jobs: Sequence[Job], build: str, *arguments: object) -> None:
+        if self._processes > 1:
+            _Team(jobs, self._processes, build, arguments).work()
         else:
-            executors.work(tasks)
+            executors.work(jobs)
 
 
 class _Team:
-    """Processes that share tasks. One that is killed is replaced, and the task that it was doing has failed."""
+    """Processes that share jobs. One that is killed is replaced, and the job that it was doing has failed."""
 
-    def __init__(self, tasks: Sequence[Task], jobs: int, build: str, arguments: tuple):
-        self._tasks = {str(task.folder): task for task in tasks}
-        threads = max(1, len(os.sched_getaffinity(0)) // jobs)
+    def __init__(self, jobs: Sequence[Job], processes: int, build: str, arguments: tuple):
+        self._jobs = {str(job.folder): job for job in jobs}
+        threads = max(1, len(os.sched_getaffinity(0)) // processes)
         self._arguments = (threads, build, arguments)
         self._members: dict[Connection, _Member] = {}
-        for _ in range(min(jobs, len(tasks))):
+        for _ in range(min(processes, len(jobs))):
             self._start()
 
     def work(self) -> None:
@@ -74,7 +74,7 @@ class _Team:
             case ("say", text):
                 progress.say(text)
             case ("began", folder):
-                self._members[connection].task = self._tasks[folder]
+                self._members[connection].job = self._jobs[folder]
             case ("done", title, done, total):
                 update(title, done, total)
             case ("end", title):
@@ -89,19 +89,19 @@ class _Team:
         status = member.process.exitcode
         if status == 0:
             return
-        if member.task is None:
+        if member.job is None:
             raise UserError(f"A process of --jobs ended with status {status} before it could begin.")
-        if not member.task.done():
-            executors.fail(member.task, f"its process ended with status {status}, for want of memory perhaps")
+        if not member.job.done():
+            executors.fail(member.job, f"its process ended with status {status}, for want of memory perhaps")
         self._start()
 
 
 @dataclass
 class _Member:
-    """A process and the task that it began last."""
+    """A process and the job that it began last."""
 
     process: BaseProcess
-    task: Task | None = None
+    job: Job | None = None
 
 
 def _child(sender: Connection, threads: int, build: str, arguments: tuple) -> None:
@@ -119,7 +119,7 @@ def _child(sender: Connection, threads: int, build: str, arguments: tuple) -> No
         sender.send(("failed", traceback.format_exc()))
 
 
-def built(build: str, arguments: tuple) -> Sequence[Task]:
+def built(build: str, arguments: tuple) -> Sequence[Job]:
     module, name = build.split(":")
     return getattr(importlib.import_module(module), name)(*arguments)
 

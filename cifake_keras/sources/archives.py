@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from cifake_keras.protocol import SOURCES
 from cifake_keras.runtime.errors import UserError
@@ -10,7 +11,7 @@ from cifake_keras.runtime.progress import say
 from cifake_keras.sources import prepared
 
 
-def prepare(folder: Path, data_dir: Path, **options: object) -> None:
+def prepare(folder: Path, data_dir: Path, **options: Any) -> None:
     """Prepares each source whose archive lies somewhere below `folder`, and names the archives that are absent.
 
     options: further ones of `prepared.prepare`. Raises UserError where there is no such folder, or no archive in it.

@@ -46,10 +46,10 @@ def _batches(images: ImageSet, order: np.ndarray, draws: Mapping[str, np.ndarray
     # Reconstructions are kept in float16, for which TensorFlow has no kernels on most processors.
     dtype = np.uint8 if images.dtype == np.uint8 else np.float32
 
-    def taken(order):
+    def taken(order: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return images.images(order).astype(dtype, copy=False), images.labels[order].astype(np.float32)[:, None]
 
-    def filled(order, draws):
+    def filled(order: tf.Tensor, draws: dict[str, tf.Tensor]) -> tuple[dict, tf.Tensor]:
         image, label = tf.numpy_function(taken, [order], [tf.as_dtype(dtype), tf.float32], stateful=False)
         image.set_shape([None, IMAGE_SIZE, IMAGE_SIZE, 3])
         label.set_shape([None, 1])

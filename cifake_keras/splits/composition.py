@@ -48,8 +48,8 @@ class ImageSet:
         taken = np.empty((len(order), protocol.IMAGE_SIZE, protocol.IMAGE_SIZE, 3), self.dtype)
         stores, rows = (column[order] for column in self._places)
         for number, images in enumerate(self.stores.values()):
-            here = stores == number
-            taken[here] = images[rows[here]]
+            its = stores == number
+            taken[its] = images[rows[its]]
         return taken
 
     def with_images(self, images: np.ndarray | Rows, steps: Steps = ()) -> "ImageSet":
@@ -114,8 +114,10 @@ def compose(
 
 def read_validation_files(folder: Path | None) -> frozenset[str]:
     """The authors' lists val_real_filenames.csv and val_fake_filenames.csv, a name a line; without a folder, none."""
-    names = set()
-    for label in CLASSES if folder else ():
+    if folder is None:
+        return frozenset()
+    names: set[str] = set()
+    for label in CLASSES:
         path = folder / f"val_{label.lower()}_filenames.csv"
         if not path.is_file():
             raise UserError(f"{path} is not there; --validation-files names a folder with both of the authors' lists.")

@@ -89,7 +89,7 @@ class ExaminedPhase(PhaseRun):
 
     def _alter(self) -> dict[str, list[ImageSet]]:
         tests = list(self.data.tests.values())
-        levels = [(family, level) for family, levels in protocol.ALTERATIONS.items() for level in levels]
+        levels = [(family, level) for family, of in protocol.ALTERATIONS.items() for level in of.levels]
         altered = {
             f"{family}-{level}": [_altered(images, family, level) for images in tests]
             for family, level in track(levels, "Altering test images", len(levels))
@@ -130,7 +130,7 @@ class ExaminationTask(Task):
         """Scores belong to the network that gave them."""
         return {
             "weights": files.sha256(self.folder.parent / cells.WEIGHTS),
-            "alterations": {family: list(levels) for family, levels in protocol.ALTERATIONS.items()},
+            "alterations": {family: list(of.levels) for family, of in protocol.ALTERATIONS.items()},
             "saliency_images": protocol.SALIENCY_IMAGES,
             "sanity_images": protocol.SANITY_IMAGES,
         }

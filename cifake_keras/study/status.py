@@ -41,12 +41,12 @@ class Piece:
     left: float | None = None
 
     def __str__(self) -> str:
-        told = [] if self.epochs is None else [f"epoch {self.epochs} of {self.of}"]
-        if self.rate:
-            told.append(f"{self.rate:.1f} s an epoch ({self.images / self.rate:,.0f} images/s)")
+        details = [] if self.epochs is None else [f"epoch {self.epochs} of {self.of}"]
+        if self.rate and self.images:
+            details.append(f"{self.rate:.1f} s an epoch ({self.images / self.rate:,.0f} images/s)")
         if self.left is not None:
-            told.append(f"{_duration(self.left)} left")
-        return f"{self.state:<11}{self.title}" + (f": {', '.join(told)}" if told else "")
+            details.append(f"{_duration(self.left)} left")
+        return f"{self.state:<11}{self.title}" + (f": {', '.join(details)}" if details else "")
 
 
 def watch(wanted: Sequence[Cell], results_dir: Path) -> None:
@@ -54,28 +54,29 @@ def watch(wanted: Sequence[Cell], results_dir: Path) -> None:
 
     Without a terminal, each line of the report that has changed.
     """
-    console, before = Console(highlight=False, soft_wrap=True), []
+    console = Console(highlight=False, soft_wrap=True)
+    before: list[str] = []
     with Live(console=console, auto_refresh=False) as live:
         while True:
-            found = pieces(wanted, results_dir)
-            now = report(found)
+            listed = pieces(wanted, results_dir)
+            now = report(listed)
             if console.is_terminal:
-                begun = [str(piece) for piece in found.values() if piece.state not in (DONE, ABSENT)]
+                begun = [str(piece) for piece in listed.values() if piece.state not in (DONE, ABSENT)]
                 live.update(Text("\n".join([*begun, now[-1]])), refresh=True)
             elif changed := [line for line in now if line not in before]:
                 print(*changed, sep="\n", flush=True)
-            if all(found[cell.folder(results_dir)].state in (DONE, FAILED) for cell in wanted):
+            if all(listed[cell.folder(results_dir)].state in (DONE, FAILED) for cell in wanted):
                 return
             before = now
             time.sleep(_PAUSE)
 
 
-def report(found: dict[Path, Piece]) -> list[str]:
+def report(listed: dict[Path, Piece]) -> list[str]:
     """A line for each piece of work, then how many are in which state, and the time left where it can be told."""
-    states = [piece.state for piece in found.values()]
+    states = [piece.state for piece in listed.values()]
     counts = [f"{states.count(state)} {state}" for state in (DONE, RUNNING, FAILED, UNFINISHED, ABSENT)]
-    left = time_left(found)
-    return [*map(str, found.values()), ", ".join(counts) + (f"; about {_duration(left)} left" if left else "")]
+    left = time_left(listed)
+    return [*map(str, listed.values()), ", ".join(counts) + (f"; about {_duration(left)} left" if left else "")]
 
 
 def pieces(wanted: Sequence[Cell], results_dir: Path) -> dict[Path, Piece]:
@@ -86,14 +87,17 @@ def pieces(wanted: Sequence[Cell], results_dir: Path) -> dict[Path, Piece]:
     return {folder: _piece(title, folder, results_dir) for folder, title in titles.items()}
 
 
-def time_left(found: dict[Path, Piece]) -> float | None:
+def time_left(listed: dict[Path, Piece]) -> float | None:
     """Seconds until all is done, with as many at once as now; None where nothing tells how long a piece takes."""
-    spent = {folder: seconds for folder, piece in found.items() if piece.state == DONE and (seconds := _spent(folder))}
-    left = [piece.left if piece.left is not None else _expected(folder, spent) for folder, piece in found.items()]
-    left = [seconds for seconds, piece in zip(left, found.values(), strict=True) if piece.state not in (DONE, FAILED)]
-    if None in left:
-        return None
-    return sum(left) / max(1, sum(piece.state == RUNNING for piece in found.values()))
+    spent = {folder: seconds for folder, piece in listed.items() if piece.state == DONE and (seconds := _spent(folder))}
+    total = 0.0
+    for folder, piece in listed.items():
+        if piece.state not in (DONE, FAILED):
+            seconds = piece.left if piece.left is not None else _expected(folder, spent)
+            if seconds is None:
+                return None
+            total += seconds
+    return total / max(1, sum(piece.state == RUNNING for piece in listed.values()))
 
 
 def _needed(cell: Cell, results_dir: Path) -> Iterator[tuple[Path, str]]:

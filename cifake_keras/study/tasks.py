@@ -94,7 +94,7 @@ class StepTask(Task):
         self.step = step
 
     def needs(self) -> list[Task]:
-        return step_tasks(self.phase, self.step.training.steps)
+        return step_tasks(self.phase, self.step.fitting.steps)
 
     def done(self) -> bool:
         # Results that were copied here may have left the weights behind.
@@ -104,7 +104,7 @@ class StepTask(Task):
         return {**self.phase.config, "step": self.step.described()}
 
     def measure(self) -> dict:
-        data, networks = self.phase.data, self.phase.networks(self.step.training.steps)
+        data, networks = self.phase.data, self.phase.networks(self.step.fitting.steps)
         network, history = reconstruction.train(self.step, networks, data.train, data.validation, self.session())
         self._refuse_diverged(history)
         digest = _write_network(self.folder, network, history)
@@ -215,7 +215,8 @@ class CellTask(_OfCell):
         condition, data = self.condition, self.phase.data
         score = Scorer(classifier, self.phase.networks(condition.steps), condition.range)
         validation = metrics(data.validation.labels, expit(score(data.validation, condition.path(MATCHED))))
-        tests, predictions = {}, []
+        tests: dict[str, dict] = {}
+        predictions = []
         for name, images in data.tests.items():
             tests[name] = {}
             for evaluated in EVALUATIONS:
@@ -249,7 +250,7 @@ def _write_network(folder: Path, network: keras.Model, history: pd.DataFrame) ->
         return files.sha256(temporary)
 
 
-def _predictions(test_set: str, evaluated: str, images: ImageSet, probability_fake) -> pd.DataFrame:
+def _predictions(test_set: str, evaluated: str, images: ImageSet, probability_fake: np.ndarray) -> pd.DataFrame:
     examples = images.examples
     columns = {
         "test_set": test_set,

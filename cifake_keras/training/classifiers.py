@@ -14,8 +14,8 @@ from cifake_keras.protocol import Condition, Hyperparameters
 from cifake_keras.splits import batches
 from cifake_keras.splits.composition import ImageSet
 from cifake_keras.training import replicas
-from cifake_keras.training.fitting import Learner, Session, fit
-from cifake_keras.training.optimizer import build_optimizer
+from cifake_keras.training.fitting import Data, Learner, Session, fit
+from cifake_keras.training.optimizer import CoupledAdam, build_optimizer
 from cifake_keras.training.precision import policy
 
 
@@ -70,7 +70,7 @@ class SideBySide(keras.Model):
         self,
         see: Callable[[dict], tf.Tensor],
         classifiers: list[keras.Model],
-        optimizers: list[keras.optimizers.Optimizer],
+        optimizers: list[CoupledAdam],
         strategy: tf.distribute.Strategy,
     ):
         super().__init__()
@@ -84,13 +84,13 @@ class SideBySide(keras.Model):
     def metrics(self) -> list[keras.Metric]:
         return self.means
 
-    def train_step(self, data):
+    def train_step(self, data: Data) -> dict[str, tf.Tensor]:
         return self._step(data, self._learn)
 
-    def test_step(self, data):
+    def test_step(self, data: Data) -> dict[str, tf.Tensor]:
         return self._step(data, lambda classifier, _, images, labels: _score(classifier(images), labels))
 
-    def _step(self, data, of_one) -> dict[str, tf.Tensor]:
+    def _step(self, data: Data, of_one: Callable) -> dict[str, tf.Tensor]:
         batch, labels = data
         images = self.see(replicas.occupied(batch))
         pairs = zip(self.classifiers, self.optimizers, strict=True)
@@ -100,7 +100,9 @@ class SideBySide(keras.Model):
         return {mean.name: mean.result() for mean in self.means}
 
     @staticmethod
-    def _learn(classifier, optimizer, images, labels):
+    def _learn(
+        classifier: keras.Model, optimizer: CoupledAdam, images: tf.Tensor, labels: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         with tf.GradientTape() as tape:
             losses, right = _score(classifier(images, training=True), labels)
             loss = replicas.part_of_mean(losses)

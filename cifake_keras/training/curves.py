@@ -12,8 +12,6 @@ import tensorflow as tf
 from cifake_keras.runtime.errors import UserError
 from cifake_keras.training.checkpoints import State
 
-FOLDER = "tensorboard"
-
 
 def require() -> None:
     """Raises UserError where TensorBoard is missing, which TensorFlow does not bring."""
@@ -43,7 +41,7 @@ class Curves(keras.callbacks.Callback):
         for done in state.history:
             self._add(done)
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         self._add(self.state.history[-1])
 
     def _add(self, epoch: dict[str, list]) -> None:

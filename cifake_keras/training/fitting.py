@@ -9,15 +9,18 @@ from pathlib import Path
 import keras
 import numpy as np
 import pandas as pd
+import tensorflow as tf
 
 from cifake_keras.protocol import Hyperparameters, Steps
 from cifake_keras.records import cells
 from cifake_keras.runtime import interruption, progress
 from cifake_keras.splits import batches
 from cifake_keras.splits.composition import ImageSet
-from cifake_keras.training import curves
 from cifake_keras.training.checkpoints import Checkpoint, State
 from cifake_keras.training.curves import Curves
+
+# What Keras hands to a step: a pipeline's batch and its labels.
+Data = tuple[dict, tf.Tensor]
 
 
 @dataclass(frozen=True)
@@ -64,9 +67,11 @@ def fit(
     checkpoint = Checkpoint(session.folder and session.folder / cells.CHECKPOINT, variables)
     with progress.task(session.title, count * hyperparameters.epochs) as show, interruption.deferred() as pending:
         state = checkpoint.restore()
-        callbacks = [_Reporter(session.title, count, hyperparameters.epochs, state, show)]
-        if session.tensorboard:
-            callbacks.append(Curves(session.folder / curves.FOLDER, learner.described, len(images), state))
+        callbacks: list[keras.callbacks.Callback] = [
+            _Reporter(session.title, count, hyperparameters.epochs, state, show)
+        ]
+        if session.tensorboard and session.folder:
+            callbacks.append(Curves(session.folder / cells.CURVES, learner.described, len(images), state))
         while state.epoch < hyperparameters.epochs and _finite(state.history):
             learner.model.fit(
                 batches.training_batches(
@@ -89,16 +94,16 @@ class _Reporter(keras.callbacks.Callback):
         super().__init__()
         self.title, self.steps, self.epochs, self.state, self.show = title, steps, epochs, state, show
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         self.started = time.monotonic() - self.state.seconds
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         self.state.step += 1
         self.state.seconds = round(time.monotonic() - self.started, 2)
         self.show(self.steps * self.state.epoch + self.state.step)
 
-    def on_epoch_end(self, epoch, logs=None):
-        values = {name: np.atleast_1d(value).tolist() for name, value in logs.items()}
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        values = {name: np.atleast_1d(value).tolist() for name, value in (logs or {}).items()}
         seconds = self.state.seconds
         self.state.finish_epoch({"epoch": [epoch + 1], **values, "seconds": [seconds]})
         means = ", ".join(f"{name} {_range(value)}" for name, value in values.items())
@@ -112,18 +117,18 @@ class _Keeper(keras.callbacks.Callback):
         super().__init__()
         self.checkpoint, self.state, self.pending = checkpoint, state, pending
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         if self.state.step:
             self.checkpoint.restore()  # Keras has just set the metrics to zero
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         if self.pending.number:
             self._save()
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         self._save()
 
-    def _save(self):
+    def _save(self) -> None:
         self.checkpoint.save(self.state)
         self.pending.check()
 

@@ -30,7 +30,7 @@ class CoupledAdam(keras.optimizers.Adam):
         super().__init__(learning_rate, epsilon=1e-8)
         self.l2 = l2
 
-    def update_step(self, gradient, variable, learning_rate):
+    def update_step(self, gradient: tf.Tensor, variable: keras.Variable, learning_rate: tf.Tensor) -> None:
         index = self._get_variable_index(variable)
         step = tf.cast(self.iterations + 1, tf.float32)
         corrections = tf.pow(self.beta_1, step), tf.pow(self.beta_2, step)
@@ -48,6 +48,6 @@ class CoupledAdam(keras.optimizers.Adam):
             grad=gradient + self.l2 * variable,
         )
 
-    def _all_reduce_sum_gradients(self, grads_and_vars):
+    def _all_reduce_sum_gradients(self, grads_and_vars: list[tuple]) -> list[tuple]:
         gradients, variables = zip(*grads_and_vars, strict=True)
         return list(zip(replicas.total(list(gradients)), variables, strict=True))

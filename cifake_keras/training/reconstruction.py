@@ -12,7 +12,7 @@ from cifake_keras.protocol import Step
 from cifake_keras.splits import batches
 from cifake_keras.splits.composition import ImageSet
 from cifake_keras.training import replicas
-from cifake_keras.training.fitting import Learner, Session, fit
+from cifake_keras.training.fitting import Data, Learner, Session, fit
 from cifake_keras.training.optimizer import CoupledAdam, build_optimizer
 from cifake_keras.training.precision import policy
 
@@ -25,7 +25,7 @@ def train(
     networks: those of the steps that its training images take, float32. The history has a row an epoch with epoch,
     loss, val_loss and the seconds of training.
     """
-    training, dtypes = step.training, policy(session.precision)
+    training, dtypes = step.fitting, policy(session.precision)
     hyperparameters = training.hyperparameters
     strategy = replicas.strategy(session.strategy)
     with strategy.scope():
@@ -62,21 +62,21 @@ class Reconstruction(keras.Model):
     def metrics(self) -> list[keras.Metric]:
         return [self.mean]
 
-    def train_step(self, data):
+    def train_step(self, data: Data) -> dict[str, tf.Tensor]:
         with tf.GradientTape() as tape:
             errors = self._errors(data)
             loss = replicas.part_of_mean(errors)
         self.adam.apply(tape.gradient(loss, self.network.trainable_variables))
         return self._updated(errors)
 
-    def test_step(self, data):
+    def test_step(self, data: Data) -> dict[str, tf.Tensor]:
         return self._updated(self._errors(data))
 
-    def _errors(self, data) -> tf.Tensor:
+    def _errors(self, data: Data) -> tf.Tensor:
         """Squared: float32 [batch, 32, 32, 3]."""
         batch, labels = data
         batch = replicas.occupied(batch)
-        images = batch_walk(batch, self.step.training.steps, self.networks, self.step.range)
+        images = batch_walk(batch, self.step.fitting.steps, self.networks, self.step.range)
         reconstructed = walk(images, (self.step,), {self.step.name: self.network}, self.step.range, self.step.range)
         return tf.square(reconstructed - images)[: tf.shape(labels)[0]]
 

@@ -4,6 +4,7 @@ The last batch of an epoch may be smaller, so parts may be unequal, and some emp
 """
 
 import functools
+from typing import Any
 
 import tensorflow as tf
 
@@ -25,7 +26,7 @@ def _alone() -> bool:
     return tf.distribute.get_strategy().num_replicas_in_sync == 1
 
 
-def total(values):
+def total(values: Any) -> Any:
     """The sum over replicas, of a tensor or of each of a list."""
     if _alone():  # TensorFlow would keep the graph of the sum, and its weights, for good
         return values

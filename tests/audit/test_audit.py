@@ -245,6 +245,7 @@ def test_report_tells_the_same_and_shows_the_pairs(audited):
     assert "train/FAKE/0000 (2).jpg and train/FAKE/0001 (2).jpg" in html and "://" not in html, "self-contained"
 
 
+@pytest.mark.slow
 def test_audit_needs_no_tensorflow(data_dir, tmp_path):
     program = (
         "import sys; from cifake_keras.cli import main\n"
@@ -270,6 +271,7 @@ def test_data_of_an_older_version_are_to_be_prepared_anew(data_dir, tmp_path):
     assert not (tmp_path / "results").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not REAL_DATA, reason="CIFAKE_KERAS_REAL_DATA is not set")
 def test_identical_fakes_of_the_real_cifake_are_found(tmp_path):
     """Among all members with equal checksums, which a photograph and a fake may have by chance, and 600 photographs."""

@@ -192,6 +192,7 @@ def test_arrays_on_a_full_disk(data_dir, disk):
     assert files_below(disk) == before
 
 
+@pytest.mark.slow
 def test_results_on_a_full_disk(data_dir, disk, tmp_path):
     """The classifier's weights alone are 8 MB."""
     folders = ("--data-dir", data_dir, "--results-dir", disk, "--saved-models-dir", tmp_path / "saved_models")

@@ -48,11 +48,13 @@ def elsewhere(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("route", ["load", "layer"])
 def test_tensorflow_and_keras_answer_alike_without_the_package(route, elsewhere, probabilities):
     assert np.abs(np.load(elsewhere / f"{route}.npy") - probabilities).max() < 1e-3
 
 
+@pytest.mark.slow
 def test_saved_model_cli_answers_alike(tmp_path, probabilities):
     np.save(tmp_path / "images.npy", UNIT)
     line = f"run --dir {PRETRAINED.resolve()} --tag_set serve --signature_def serving_default --outdir {tmp_path}"
@@ -174,6 +176,7 @@ def test_the_model_card_is_that_of_the_files_and_says_how_good_it_is():
             assert low < scores["clean"][name] < high
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not REAL_DATA, reason="needs CIFAKE")
 def test_its_accuracy_is_the_model_cards():
     from cifake_keras.splits import composition

@@ -12,6 +12,8 @@ from cifake_keras.detector import saved_model
 from cifake_keras.protocol import CONDITIONS
 from cifake_keras.sources import scenes
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def images() -> np.ndarray:

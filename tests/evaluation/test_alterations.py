@@ -11,7 +11,7 @@ from cifake_keras.evaluation.alterations import alter
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3), np.uint8)
 GREY = np.full((50, 32, 32, 3), 128, np.uint8)
-LEVELS = [(family, level) for family, levels in protocol.ALTERATIONS.items() for level in levels]
+LEVELS = [(family, level) for family, of in protocol.ALTERATIONS.items() for level in of.levels]
 
 
 @pytest.mark.parametrize(("family", "level"), LEVELS)
@@ -25,7 +25,8 @@ def test_images_stay_images_and_chance_has_no_part(family, level):
 @pytest.mark.parametrize("family", protocol.ALTERATIONS)
 def test_levels_are_in_the_order_of_their_strength(family):
     distances = [
-        np.abs(alter(IMAGES, family, level).astype(int) - IMAGES).mean() for level in protocol.ALTERATIONS[family]
+        np.abs(alter(IMAGES, family, level).astype(int) - IMAGES).mean()
+        for level in protocol.ALTERATIONS[family].levels
     ]
     assert distances == sorted(set(distances))
 

@@ -43,7 +43,7 @@ def examine(results, condition: str, seed: int, own: np.ndarray, other: np.ndarr
     """own: the logits on the condition's own path, other: on every other one, and on altered images."""
     cell = write_cell(results, condition, seed, missing=("ifv1",)).parent
     other = own if other is None else other
-    names = [f"{family}-{level}" for family, levels in protocol.ALTERATIONS.items() for level in levels]
+    names = [f"{family}-{level}" for family, of in protocol.ALTERATIONS.items() for level in of.levels]
     names += [f"kernel-{kernel}" for kernel in protocol.KERNELS[1:]]
     scores = Scores(
         paths={name: own if name == condition else other for name in protocol.CONDITIONS},

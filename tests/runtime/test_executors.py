@@ -20,12 +20,14 @@ def settle(folder: Path, build, jobs: int):
     return executors.settle(Local(jobs), build(folder), f"test_executors:{build.__name__}", folder)
 
 
-def test_each_task_is_done_once_and_after_what_it_needs(tmp_path):
-    assert settle(tmp_path, tasks, 3) is None
+@pytest.mark.parametrize("jobs", [1, pytest.param(3, marks=pytest.mark.slow)])
+def test_each_task_is_done_once_and_after_what_it_needs(tmp_path, jobs):
+    assert settle(tmp_path, tasks, jobs) is None
     assert all(len((task.folder / "done").read_text().splitlines()) == 1 for task in tasks(tmp_path))
     assert not list(tmp_path.glob("*.claim"))
 
 
+@pytest.mark.slow
 def test_what_fails_is_recorded_and_the_others_go_on(tmp_path):
     unfinished = settle(tmp_path, failing, 2)
     assert unfinished.status == 1 and str(unfinished).startswith("3 of 25 failed")
@@ -40,12 +42,14 @@ def test_what_fails_is_recorded_and_the_others_go_on(tmp_path):
     assert "Traceback" in record and 'raise ValueError("the first line' in record
 
 
+@pytest.mark.slow
 def test_a_task_without_memory_fails_alone(tmp_path):
     unfinished = settle(tmp_path, hungry, 2)
     assert str(unfinished).startswith("1 of 23 failed") and "hungry: ResourceExhaustedError: " in str(unfinished)
     assert all(task.done() for task in tasks(tmp_path))
 
 
+@pytest.mark.slow
 def test_what_failed_is_tried_again(tmp_path):
     assert settle(tmp_path, failing, 2)
     (tmp_path / "dies" / "done").touch()
@@ -57,6 +61,7 @@ def test_what_failed_is_tried_again(tmp_path):
 WORK = "import sys, test_executors as t, pathlib; t.executors.work(t.{}(pathlib.Path(sys.argv[1])))"
 
 
+@pytest.mark.slow
 def test_others_take_over_what_a_killed_process_was_doing(tmp_path):
     line = [sys.executable, "-c", WORK.format("failing"), str(tmp_path)]
     killed = subprocess.run(line, cwd=Path(__file__).parent, env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)})
@@ -74,10 +79,11 @@ def test_whoever_has_to_wait_says_for_what(tmp_path, capsys, monkeypatch):
         other = threading.Timer(0.5, task.run)
         other.start()
         executors.work([task])
-    assert capsys.readouterr().err.count("waiting for what another process is doing: 0") == 1
+    assert capsys.readouterr().err.count("waiting for another process to finish: 0") == 1
     assert (task.folder / "done").read_text().count("\n") == 1
 
 
+@pytest.mark.slow
 def test_what_keeps_processes_from_working_is_told(tmp_path):
     for build, error in ((refused, UserError("no images")), (broken, RuntimeError("a bug"))):
         with pytest.raises(type(error), match=str(error)):
@@ -94,6 +100,7 @@ class Sleep(Write):
         time.sleep(60)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_processes_end_with_the_one_that_started_them(tmp_path, number):
     code = (

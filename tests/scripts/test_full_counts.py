@@ -10,6 +10,8 @@ from cifake_keras.records import cells
 from cifake_keras.runtime import files
 from cifake_keras.splits import composition
 
+pytestmark = pytest.mark.slow
+
 SCALE = 0.002
 
 # Table 2 by hand, but for its validation images, a tenth of those for training.

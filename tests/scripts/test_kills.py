@@ -4,6 +4,9 @@ import os
 from pathlib import Path
 
 import kills
+import pytest
+
+pytestmark = pytest.mark.slow
 
 from cifake_keras import protocol
 from cifake_keras.evaluation.metrics import METRICS

@@ -54,6 +54,7 @@ def run(data_dir: Path, results_dir: Path) -> None:
     assert result.exit_code == 0, result.output
 
 
+@pytest.mark.slow
 def test_the_table_tells_what_the_csv_does(done):
     table = pd.read_csv(done / "readings.csv")
     assert len(table) == 2 * 2 * 2, "readings, test sets, evaluations"
@@ -67,6 +68,7 @@ def test_the_table_tells_what_the_csv_does(done):
         assert row["CIFAKE"] in (done / "readings.md").read_text()
 
 
+@pytest.mark.slow
 def test_a_reading_is_recorded_and_makes_another_autoencoder(done):
     for reading in (readings.CHOSEN, SEED_1):
         cell = cells.read_config(readings.cells_of(CONDITION, 1)[0].folder(readings.folder(reading, done)))
@@ -78,6 +80,7 @@ def test_a_reading_is_recorded_and_makes_another_autoencoder(done):
     assert errors[0]["val_loss"].iloc[-1] != errors[1]["val_loss"].iloc[-1]
 
 
+@pytest.mark.slow
 def test_a_finished_cell_is_not_trained_again(data_dir, done):
     text, metrics = (done / "readings.md").read_text(), list(done.rglob(cells.METRICS))
     times = [path.stat().st_mtime_ns for path in metrics]

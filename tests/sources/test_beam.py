@@ -11,6 +11,8 @@ from cifake_keras.sources import prepared
 
 pytest.importorskip("apache_beam")
 
+pytestmark = pytest.mark.slow
+
 WORKERS = "runner=DirectRunner,direct_num_workers=2,direct_running_mode=multi_processing"
 
 

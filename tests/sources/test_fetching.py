@@ -293,6 +293,7 @@ def prepare(server: Server, tmp_path: Path, *arguments: str):
     return command("data", "prepare", *arguments, "--mirror", server.address, "--data-dir", tmp_path)
 
 
+@pytest.mark.slow
 def test_prepare_fetches_tells_the_terms_and_keeps_the_rest(tmp_path):
     members = {f"tiny-imagenet-200/{name}/images/0.JPEG": picture(1, False, 64) for name in ("train/n01", "val")}
     content = write_zip(tmp_path / "origin.zip", members).read_bytes()
@@ -306,6 +307,7 @@ def test_prepare_fetches_tells_the_terms_and_keeps_the_rest(tmp_path):
     assert "already" in again.stderr and again.returncode == 0
 
 
+@pytest.mark.slow
 def test_sources_that_cannot_be_fetched_end_in_one_sentence(tmp_path):
     with serving({}) as server:
         for arguments in (("cifake",), ("image_folder", "--generator", "IFv1")):
@@ -328,6 +330,7 @@ def test_cifake_that_is_not_as_published_is_deleted(tmp_path, what):
     assert list((tmp_path / "downloads").iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not REAL_DATA, reason="CIFAKE_KERAS_REAL_DATA is not set")
 def test_real_cifake_in_githubs_layout_is_known(tmp_path):
     """Among the repository's other images."""
@@ -357,6 +360,7 @@ def kaggle(tmp_path, monkeypatch):
         yield server
 
 
+@pytest.mark.slow
 def test_kaggle_wanting_a_login_ends_in_one_sentence(kaggle, tmp_path):
     kaggle.failures = [403]
     done = command("data", "prepare", "cifake", "--kaggle", "--data-dir", tmp_path / "data")
@@ -392,6 +396,7 @@ def test_kaggles_client_is_asked_for_where_it_is_not_there(tmp_path, monkeypatch
         origins.fetch("cifake", tmp_path, kaggle=True)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not REAL_DATA, reason="CIFAKE_KERAS_REAL_DATA is not set")
 def test_real_cifake_from_kaggle_is_known(kaggle, tmp_path):
     kaggle.files[DOWNLOAD] = (Path(REAL_DATA) / "cifake" / "archive.zip").read_bytes()

@@ -267,12 +267,14 @@ def cut_off(data_dir: Path, archive: Path, how: signal.Signals) -> subprocess.Co
     return subprocess.CompletedProcess(line, process.returncode, told)
 
 
+@pytest.mark.slow
 def test_interrupting_leaves_nothing_and_says_one_sentence(tmp_path):
     done = cut_off(tmp_path / "data", slow_archive(tmp_path / "a.zip"), signal.SIGINT)
     assert done.returncode == 130 and len(done.stdout.splitlines()) == 1 and "Interrupted" in done.stdout
     assert not files_below(tmp_path / "data")
 
 
+@pytest.mark.slow
 def test_killed_run_is_not_taken_for_a_finished_one(tmp_path):
     data_dir = tmp_path / "data"
     assert cut_off(data_dir, slow_archive(tmp_path / "a.zip"), signal.SIGKILL).returncode == -signal.SIGKILL
@@ -283,6 +285,7 @@ def test_killed_run_is_not_taken_for_a_finished_one(tmp_path):
     assert prepared.available(data_dir) == {"image_folder/sdv15": 6} and not left.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not REAL_DATA, reason="CIFAKE_KERAS_REAL_DATA is not set")
 def test_real_images_of_a_generator(tmp_path, capsys):
     archive = Path(REAL_DATA) / "generators" / "sd-v1-5.zip"
@@ -293,6 +296,7 @@ def test_real_images_of_a_generator(tmp_path, capsys):
     assert set(examples["generator"]) == {"SDv1.5"}
 
 
+@pytest.mark.slow
 def test_preparing_leaves_nothing_among_temporary_files(tmp_path):
     """TFDS's search in its own bucket would."""
     origin = write_zip(tmp_path / "gan.zip", {"1.png": noise_png(1)})

@@ -57,6 +57,7 @@ def test_a_data_set_says_what_it_is(builder):
     assert "Licence:" in metadata.description and metadata.citation.startswith("@") and metadata.tags
 
 
+@pytest.mark.slow
 def test_prepared_data_are_loaded_by_name(data_dir):
     """And importing the package imports neither TFDS nor TensorFlow."""
     program = """import sys, cifake_keras

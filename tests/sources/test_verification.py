@@ -103,6 +103,7 @@ def test_data_prepared_without_a_fingerprint_get_one_when_asked(folder, tmp_path
     assert "as prepared" in verify(tmp_path).stdout
 
 
+@pytest.mark.slow
 def test_the_record_is_what_any_process_finds_in_the_images(folder, tmp_path):
     """Prepared in another process from the reversed archive, and read back from the stored images."""
     archive = write_zip(tmp_path / "b.zip", dict(reversed(MEMBERS.items())))

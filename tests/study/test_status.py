@@ -1,8 +1,6 @@
 """What is told of cells that are done, running, failed, unfinished or to do."""
 
 import os
-import subprocess
-import sys
 
 import pytest
 from support import command, write_cell
@@ -15,20 +13,15 @@ from cifake_keras.study import status
 AUTOENCODER = {"name": "autoencoder", "training": {"hyperparameters": {"epochs": 5}}}
 DATA = [{"name": "a", "splits": {"train": {"REAL": 100, "FAKE": 50}}}, {"name": "b", "splits": {"train": {"FAKE": 50}}}]
 
-SAVED = """
-import sys
-from pathlib import Path
-from cifake_keras.training.checkpoints import Checkpoint, State
-history = [{"epoch": [1], "seconds": [30.0]}, {"epoch": [2], "seconds": [20.0]}]
-Checkpoint(Path(sys.argv[1]), []).save(State(epoch=2, step=3, history=history))
-"""
-
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory):
-    """Of a training that is in its third epoch, as trainings write it; they need TensorFlow, in another process."""
+    """Of a training that is in its third epoch, as trainings write it."""
+    from cifake_keras.training.checkpoints import Checkpoint, State
+
     path = tmp_path_factory.mktemp("checkpoint") / cells.CHECKPOINT
-    subprocess.run([sys.executable, "-c", SAVED, str(path)], check=True, capture_output=True)
+    history = [{"epoch": [1], "seconds": [30.0]}, {"epoch": [2], "seconds": [20.0]}]
+    Checkpoint(path, []).save(State(epoch=2, step=3, history=history))
     return path.read_bytes()
 
 
@@ -84,6 +77,7 @@ def test_a_claim_without_a_heartbeat_is_nobodys(tmp_path, checkpoint):
     assert told(tmp_path, cell("baseline"))[0].startswith("unfinished")
 
 
+@pytest.mark.slow
 def test_watching_ends_when_all_is_done_or_has_failed_and_needs_no_tensorflow(tmp_path):
     write_cell(tmp_path)
     failed = cell("perturbed").folder(tmp_path)

@@ -8,9 +8,12 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.plugins.hparams import metadata
 
 from cifake_keras.protocol import CONDITIONS
+from cifake_keras.records import cells
 from cifake_keras.runtime.interruption import Interrupted
-from cifake_keras.training import classifiers, curves
+from cifake_keras.training import classifiers
 from cifake_keras.training.fitting import Session
+
+pytestmark = pytest.mark.slow
 
 CANDIDATES = candidate(), candidate(2e-3, 1e-2)
 
@@ -22,7 +25,7 @@ def fit(folder, images=None, tensorboard=True):
 
 
 def runs(folder):
-    read = [EventAccumulator(str(folder / curves.FOLDER / f"candidate-{i}")).Reload() for i in range(len(CANDIDATES))]
+    read = [EventAccumulator(str(folder / cells.CURVES / f"candidate-{i}")).Reload() for i in range(len(CANDIDATES))]
     assert all(run.Tags()["tensors"] for run in read)
     return read
 
@@ -55,7 +58,7 @@ def test_each_candidate_has_its_hyperparameters(resumed):
     for i, (run, values) in enumerate(zip(runs(folder), CANDIDATES, strict=True)):
         content = run.SummaryMetadata(metadata.SESSION_START_INFO_TAG).plugin_data.content
         session = metadata.parse_session_start_info_plugin_data(content)
-        assert session.group_name == str(folder / curves.FOLDER / f"candidate-{i}")
+        assert session.group_name == str(folder / cells.CURVES / f"candidate-{i}")
         told = session.hparams
         assert told["learning_rate"].number_value == values.learning_rate and told["l2"].number_value == values.l2
         assert told["condition"].string_value == "baseline" and told["classifier"].string_value == "bird_lotfi"
@@ -65,4 +68,4 @@ def test_drawing_changes_no_weight(resumed, tmp_path):
     _, histories = resumed
     for history, (_, plain) in zip(histories, fit(tmp_path, tensorboard=False), strict=True):
         assert history.drop(columns="seconds").equals(plain.drop(columns="seconds"))
-    assert not (tmp_path / curves.FOLDER).exists()
+    assert not (tmp_path / cells.CURVES).exists()

@@ -64,6 +64,7 @@ def test_training_learns_and_repeats_to_the_bit():
     assert all(np.array_equal(*pair) for pair in zip(network.get_weights(), again.get_weights(), strict=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("condition", ["baseline", "perturbed_autoencoded"])
 def test_side_by_side_equals_each_candidate_alone(condition):
     candidates = candidate(), candidate(2.5e-3, 1e-2), candidate(8e-4)
@@ -79,6 +80,7 @@ def test_side_by_side_equals_each_candidate_alone(condition):
     assert not np.allclose(first, second, atol=1e-3), "the candidates must differ for this to say anything"
 
 
+@pytest.mark.slow
 def test_a_training_that_is_over_leaves_no_graph_and_so_no_weights_in_memory():
     train(candidate())
     gc.collect()
@@ -86,12 +88,14 @@ def test_a_training_that_is_over_leaves_no_graph_and_so_no_weights_in_memory():
     assert not graphs
 
 
+@pytest.mark.slow
 def test_a_candidate_that_diverges_leaves_the_others_alone():
     (_, lost), (_, well) = train(candidate(1e30), candidate())
     assert diverged(lost) and not diverged(well)
     assert well["val_accuracy"].iloc[-1] > 0.95
 
 
+@pytest.mark.slow
 def test_training_stops_when_every_loss_is_no_number():
     ((_, history),) = train(candidate(1e30))
     assert diverged(history) and len(history) < 3
@@ -112,6 +116,7 @@ def fit(learner: str, images: ImageSet, folder):
     return weights, pd.concat([history.drop(columns="seconds") for _, history in fitted])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("learner", ["classifiers", "autoencoder"])
 def test_a_training_that_is_stopped_goes_on_as_if_it_had_not_been(learner, tmp_path):
     weights, history = fit(learner, image_set(160), tmp_path / "undisturbed")
@@ -156,6 +161,7 @@ for name, kinds in {"perturbation": {"Einsum", "BatchMatMulV2"}, "autoencoder": 
 """
 
 
+@pytest.mark.slow
 def test_perturbation_and_autoencoder_run_where_the_model_does():
     done = subprocess.run([sys.executable, "-c", ON_A_SECOND_DEVICE], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -75,6 +75,7 @@ def told(tmp_path_factory):
     return json.loads(done.stdout)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("learner", ["classifiers", "autoencoder"])
 def test_two_devices_learn_what_one_does(told, learner):
     one, two = told[f"{learner} none"], told[f"{learner} mirrored"]
@@ -83,6 +84,7 @@ def test_two_devices_learn_what_one_does(told, learner):
         assert np.allclose(values, two[name], atol=1e-4), name
 
 
+@pytest.mark.slow
 def test_two_devices_see_every_image_once_an_epoch_in_the_same_order(told):
     seen = told["autoencoder mirrored seen"]
     assert seen == told["autoencoder none seen"] == told["classifiers none seen"]

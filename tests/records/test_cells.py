@@ -1,0 +1,69 @@
+"""Cells that earlier versions finished stay readable, and a changed setting is never counted as done."""
+
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from cifake_keras import protocol
+from cifake_keras.protocol import AUTOENCODER, CONDITIONS, PERTURBATION, Perturbation
+from cifake_keras.records import cells
+from cifake_keras.runtime import files
+from cifake_keras.runtime.errors import UserError
+
+PUBLISHED = Path(__file__).parents[2] / "results"
+
+
+@pytest.mark.parametrize("condition", CONDITIONS)
+def test_a_published_cell_went_through_the_steps_of_its_condition(condition):
+    folder = PUBLISHED / "runs" / "phase1" / condition / "paper" / "seed-0"
+    config = cells.read_config(folder)
+    assert config["steps"] == [step.described() for step in CONDITIONS[condition].steps]
+    assert config["scale"] == 1 and config["reading"] == "chosen" and "autoencoder" not in config
+    assert cells.is_done(folder, config)
+
+
+def test_every_published_cell_is_read():
+    folders = cells.finished(PUBLISHED)
+    assert len(folders) == 40
+    assert all("steps" in cells.read_config(folder) for folder in folders)
+
+
+def test_the_network_of_a_step_too(tmp_path):
+    folder = cells.step_folder(tmp_path, "phase1", "autoencoder")
+    recorded = {"phase": "phase1", "autoencoder": {"learning_rate": 1e-3, "l2": 1e-4, "epochs": 5, "batch_size": 128}}
+    recorded["autoencoder"]["schedule"] = "constant"
+    files.write_json(folder / cells.CONFIG, recorded)
+    assert cells.read_config(folder)["step"] == AUTOENCODER.described()
+
+
+@pytest.mark.parametrize(
+    "step",
+    [replace(PERTURBATION, settings=Perturbation(blur_sigma=2.0)), replace(PERTURBATION, training_only=True)],
+    ids=["a setting", "where it is taken"],
+)
+def test_a_changed_step_is_named(step, tmp_path):
+    published = PUBLISHED / "runs" / "phase1" / "perturbed" / "paper" / "seed-0"
+    folder = shutil.copytree(published, tmp_path / "cell")
+    config = cells.read_config(folder)
+    with pytest.raises(UserError, match=r"made with other settings: steps\.perturbation\.\w+ is"):
+        cells.is_done(folder, config | {"steps": [step.described()]})
+
+
+def test_a_changed_training_of_a_steps_network_is_named(tmp_path):
+    published = PUBLISHED / "runs" / "phase1" / "autoencoded" / "paper" / "seed-0"
+    folder = shutil.copytree(published, tmp_path / "cell")
+    (step,) = protocol.READINGS["autoencoder_seed_1"].read(CONDITIONS["autoencoded"]).steps
+    with pytest.raises(UserError, match=r"steps\.autoencoder\.training\.seed is 0 there, 1 now"):
+        cells.is_done(folder, cells.read_config(folder) | {"steps": [step.described()]})
+
+
+@dataclass(frozen=True)
+class Sides:
+    sides: tuple[int, int] = (8, 16)
+
+
+def test_settings_that_json_changes_are_recorded_as_json_has_them():
+    """A tuple comes back as a list; else a resumed cell would take its own settings for changed ones."""
+    assert replace(PERTURBATION, settings=Sides()).described()["sides"] == [8, 16]
