@@ -35,10 +35,9 @@ class _Commands(click.Group):
             raise SystemExit(interrupted.status) from None
 
 
-def _failure(message: str, status: int = UserError.status) -> click.ClickException:
-    failure = click.ClickException(message)
-    failure.exit_code = status
-    return failure
+def _failure(message: str, status: int = UserError.status) -> SystemExit:
+    click.echo(f"Error: {message}", err=True)
+    return SystemExit(status)
 
 
 @click.group(cls=_Commands)

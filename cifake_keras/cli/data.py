@@ -2,12 +2,16 @@
 
 import itertools
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from cifake_keras import protocol
 from cifake_keras.cli import options
 from cifake_keras.sources import BUILDERS
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 _ALL = "all"
 
@@ -32,7 +36,17 @@ def data() -> None:
 @click.option("--strict", is_flag=True, help="Stop at the first image that is refused, and prepare nothing.")
 @click.option("--beam", help="Prepare on Apache Beam with these pipeline options, for instance runner=FlinkRunner.")
 @options.data_dir
-def prepare(source, origin, mirror, kaggle, generator, photographs, strict, beam, data_dir):
+def prepare(
+    source: str,
+    origin: Path | None,
+    mirror: str | None,
+    kaggle: bool,
+    generator: str | None,
+    photographs: str | None,
+    strict: bool,
+    beam: str | None,
+    data_dir: Path,
+) -> None:
     """Decode the images of SOURCE once and keep them as a TFDS data set below the data folder.
 
     SOURCE all: each source of the study whose archive is found somewhere below the folder --from.
@@ -50,13 +64,13 @@ def prepare(source, origin, mirror, kaggle, generator, photographs, strict, beam
         return
     from cifake_keras.sources import archives, prepared
 
-    chosen = {"strict": strict, "beam": beam}
+    chosen: dict[str, Any] = {"strict": strict, "beam": beam}
     if source == "image_folder":
         chosen |= _one_class(generator, photographs)
     if source == _ALL:
         if not origin:
             raise click.UsageError("all does not fetch: name the folder of the archives with --from.")
-        archives.prepare(origin, data_dir, **chosen)
+        archives.prepare(origin, data_dir, strict=strict, beam=beam)
     elif origin:
         prepared.prepare(source, data_dir, origin=origin, **chosen)
     else:
@@ -94,7 +108,7 @@ def _one_class(generator: str | None, photographs: str | None) -> dict[str, str]
 
 @data.command("list")
 @options.data_dir
-def list_(data_dir):
+def list_(data_dir: Path) -> None:
     """List the sources: their images, what they are for, their licence, and how to get them."""
     from rich.console import Console
 
@@ -107,14 +121,14 @@ def list_(data_dir):
         click.echo("\n".join(dict.fromkeys(commands)))
 
 
-def _table(data_dir: Path):
+def _table(data_dir: Path) -> "Table":
     from rich.table import Column, Table
 
     from cifake_keras.sources import inventory
 
-    texts, numbers = {"no_wrap": True}, {"no_wrap": True, "justify": "right"}
-    columns = Column("source", **texts), Column("images", **numbers), Column("on disk", **numbers)
-    table = Table(*columns, Column("state", **texts), "for", box=None, pad_edge=False)
+    numbers = [Column(heading, no_wrap=True, justify="right") for heading in ("images", "on disk")]
+    names = [Column(heading, no_wrap=True) for heading in ("source", "state")]
+    table = Table(names[0], *numbers, names[1], "for", box=None, pad_edge=False)
     for entry in inventory.entries(data_dir):
         size = f"{max(1, entry.size // 10**6):,} MB" if entry.size else ""
         table.add_row(entry.title, entry.count, size, entry.state, "\n".join(entry.uses))
@@ -125,7 +139,7 @@ def _table(data_dir: Path):
 @click.argument("sources", metavar="[SOURCE]...", nargs=-1)
 @click.option("--record", is_flag=True, help="Record the fingerprint of data that were prepared without one.")
 @options.data_dir
-def verify(sources, record, data_dir):
+def verify(sources: tuple[str, ...], record: bool, data_dir: Path) -> None:
     """Check that prepared images, and the arrays made of them, are as they were prepared; all without SOURCE."""
     from cifake_keras.sources import inventory, verification
 
@@ -146,7 +160,7 @@ def verify(sources, record, data_dir):
 @options.validation_files
 @options.data_dir
 @options.results_dir
-def audit_(phase, preset, validation_files, data_dir, results_dir):
+def audit_(phase: str, preset: str, validation_files: Path | None, data_dir: Path, results_dir: Path) -> None:
     """Look for duplicates, confounds and shortcuts in the images of a phase."""
     from cifake_keras import audit
     from cifake_keras.report import audit as report

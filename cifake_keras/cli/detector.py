@@ -60,7 +60,9 @@ def _end(unanswered: list, answered: int) -> None:
 @click.option("--threshold", type=float, callback=_probability, help="FAKE from this probability on; else the card's.")
 @click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="A file for the answers.")
-def predict(paths, model, threshold, form, output):
+def predict(
+    paths: tuple[str, ...], model: Path | None, threshold: float | None, form: str, output: Path | None
+) -> None:
     """Tell which images a generator made. PATH: a file, a folder with images, or - for a list on standard input."""
     from cifake_keras.detector import load_detector, predictions
     from cifake_keras.runtime import files, progress
@@ -84,7 +86,7 @@ def predict(paths, model, threshold, form, output):
 @_paths
 @_model
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), default="explanation.png", show_default=True)
-def explain(paths, model, output):
+def explain(paths: tuple[str, ...], model: Path | None, output: Path) -> None:
     """Draw what the detector looks at, as a PNG with a row an image. PATH: as for predict."""
     import numpy as np
 
@@ -110,7 +112,7 @@ def explain(paths, model, output):
     "--output", type=click.Path(path_type=Path), callback=_vacant, required=True, help="File or folder to write."
 )
 @click.option("--float16", is_flag=True, help="litert and tfjs: store weights in half the room.")
-def export(model, name, output, float16):
+def export(model: Path | None, name: str, output: Path, float16: bool) -> None:
     """Write a SavedModel (without MODEL, the one that comes with the package) for another runtime, and check it."""
     from cifake_keras.runtime import processes
 
@@ -125,7 +127,7 @@ def export(model, name, output, float16):
 @click.command()
 @_saved_model
 @click.option("--output", type=click.Path(path_type=Path), callback=_vacant, default="page", show_default=True)
-def page(model, output):
+def page(model: Path | None, output: Path) -> None:
     """Write a page that runs a SavedModel in the browser; any web server of static files can host it."""
     from cifake_keras.runtime import processes
 

@@ -4,6 +4,7 @@ import functools
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import click
 from click.core import ParameterSource
@@ -61,7 +62,14 @@ def selection(command: Callable) -> Callable:
     """The options that select cells, which `command` gets as `wanted`; all are taken of what is not selected."""
 
     @functools.wraps(command)
-    def select(phases, conditions, classifiers, seeds, seed, **others):
+    def select(
+        phases: tuple[str, ...],
+        conditions: tuple[str, ...],
+        classifiers: tuple[str, ...],
+        seeds: int,
+        seed: tuple[int, ...],
+        **others: Any,
+    ) -> Any:
         from cifake_keras.records import cells
 
         if seed and given(click.get_current_context(), "seeds"):
@@ -158,7 +166,7 @@ def settings(command: Callable) -> Callable:
     """The options of `grid`, which `command` gets as `settings`: an option has the name of the field."""
 
     @functools.wraps(command)
-    def build(**parameters):
+    def build(**parameters: Any) -> Any:
         from cifake_keras.splits import composition
 
         values = {field.name: parameters.pop(field.name) for field in fields(Settings)}
@@ -174,7 +182,9 @@ def placed(command: Callable) -> Callable:
     """The options that say where work is done, which `command` gets as `executor`."""
 
     @functools.wraps(command)
-    def place(executor, jobs, ray_address, cpus_per_cell, gpus_per_cell, **others):
+    def place(
+        executor: str, jobs: int, ray_address: str | None, cpus_per_cell: int, gpus_per_cell: float, **others: Any
+    ) -> Any:
         foreign = {"local": ("ray_address", "cpus_per_cell", "gpus_per_cell"), "ray": ("jobs",)}[executor]
         if wrong := [name for name in foreign if given(click.get_current_context(), name)]:
             option = wrong[0].replace("_", "-")

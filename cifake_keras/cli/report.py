@@ -1,5 +1,7 @@
 """Commands that write tables, figures and the page of what the grid has given."""
 
+from pathlib import Path
+
 import click
 
 from cifake_keras import protocol
@@ -8,7 +10,7 @@ from cifake_keras.cli import options
 
 @click.command()
 @options.results_dir
-def tables(results_dir):
+def tables(results_dir: Path) -> None:
     """Write the tables of the finished and the examined cells, and print tables 3 and 4."""
     from rich.console import Console
 
@@ -20,7 +22,7 @@ def tables(results_dir):
 
 @click.command()
 @options.results_dir
-def figures(results_dir):
+def figures(results_dir: Path) -> None:
     """Draw figures 1 to 4 from the finished cells, and charts of the examined ones."""
     from cifake_keras.report import charts, figures
 
@@ -32,7 +34,7 @@ def figures(results_dir):
 @click.argument("a", type=click.Choice(list(protocol.CONDITIONS)))
 @click.argument("b", type=click.Choice(list(protocol.CONDITIONS)))
 @options.results_dir
-def compare(a, b, results_dir):
+def compare(a: str, b: str, results_dir: Path) -> None:
     """Is condition A better than B? Paired by seed and test image, from the examined cells."""
     from rich.console import Console
 
@@ -44,7 +46,7 @@ def compare(a, b, results_dir):
 
 @click.command()
 @options.results_dir
-def report(results_dir):
+def report(results_dir: Path) -> None:
     """Write report.html, a page of all tables and figures."""
     from cifake_keras.report import page
 

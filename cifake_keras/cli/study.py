@@ -2,11 +2,17 @@
 
 import shlex
 from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from cifake_keras.cli import options
 from cifake_keras.study.settings import Settings
+
+if TYPE_CHECKING:
+    from cifake_keras.records.cells import Cell
+    from cifake_keras.runtime.executors import Executor
 
 
 @click.command("run-grid")
@@ -14,7 +20,9 @@ from cifake_keras.study.settings import Settings
 @options.placed
 @click.option("--dry-run", is_flag=True, help="Only say what would be run.")
 @click.pass_context
-def run_grid(context, wanted, settings, executor, dry_run):
+def run_grid(
+    context: click.Context, wanted: "list[Cell]", settings: Settings, executor: "Executor", dry_run: bool
+) -> None:
     """Train and evaluate the cells of the grid that are not done yet."""
     if settings.strategy == "mirrored" and context.params["jobs"] > 1:
         raise click.UsageError("--strategy mirrored gives each model all GPUs: leave --jobs at 1.")
@@ -37,7 +45,7 @@ def run_grid(context, wanted, settings, executor, dry_run):
 @click.command("grid-commands")
 @options.grid
 @click.pass_context
-def grid_commands(context, wanted, **_):
+def grid_commands(context: click.Context, wanted: "list[Cell]", **_: object) -> None:
     """Print the command of each cell of the grid, done or not, for the queue of a cluster."""
     common = [
         word
@@ -66,7 +74,7 @@ def _words(context: click.Context, option: click.Parameter) -> list[str]:
 @options.jobs
 @options.data_dir
 @options.results_dir
-def examine(wanted, validation_files, jobs, data_dir, results_dir):
+def examine(wanted: "list[Cell]", validation_files: Path | None, jobs: int, data_dir: Path, results_dir: Path) -> None:
     """Test finished cells on every path and on altered images, and measure their saliency."""
     from cifake_keras.runtime import processes
 
@@ -83,7 +91,7 @@ def examine(wanted, validation_files, jobs, data_dir, results_dir):
 @options.selection
 @options.results_dir
 @click.option("--watch", is_flag=True, help="Refresh until every cell is done or has failed.")
-def status(wanted, results_dir, watch):
+def status(wanted: "list[Cell]", results_dir: Path, watch: bool) -> None:
     """Show which cells of the grid, and what they need, are done, running, failed or to do, and the time left."""
     if not watch:
         _echo_status(wanted, results_dir)
@@ -93,7 +101,7 @@ def status(wanted, results_dir, watch):
     status.watch(wanted, results_dir)
 
 
-def _echo_status(wanted, results_dir) -> None:
+def _echo_status(wanted: "list[Cell]", results_dir: Path) -> None:
     from cifake_keras.study import status
 
     click.echo("\n".join(status.report(status.pieces(wanted, results_dir))))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -44,11 +45,11 @@ def write(
     shape = [None, IMAGE_SIZE, IMAGE_SIZE, 3]
 
     @_endpoint(tf.TensorSpec(shape, tf.float32, name="image"))
-    def serve(image):
+    def serve(image: tf.Tensor) -> dict[str, tf.Tensor]:
         return {"probability_fake": tf.sigmoid(model(image, training=False))[:, 0]}
 
     @_endpoint(tf.TensorSpec([None], tf.string, name="image_bytes"))
-    def serve_bytes(image_bytes):
+    def serve_bytes(image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
         spec = tf.TensorSpec(shape[1:], tf.float32)
         return serve(tf.map_fn(lambda content: _decode(content, kernel), image_bytes, fn_output_signature=spec))
 
@@ -89,7 +90,7 @@ def frozen(folder: Path) -> ConcreteFunction:
     return convert_variables_to_constants_v2(loaded.signatures[SIGNATURE])
 
 
-def _loaded(folder: Path):
+def _loaded(folder: Path) -> Any:
     try:
         loaded = tf.saved_model.load(folder)
         outputs = loaded.signatures[SIGNATURE](image=tf.zeros([1, IMAGE_SIZE, IMAGE_SIZE, 3]))
@@ -99,7 +100,7 @@ def _loaded(folder: Path):
     return loaded
 
 
-def _endpoint(spec: tf.TensorSpec):
+def _endpoint(spec: tf.TensorSpec) -> Callable[[Callable], Callable]:
     return tf.function(input_signature=[spec], autograph=False)
 
 

@@ -6,13 +6,13 @@ from pathlib import Path
 import kills
 import pytest
 
-pytestmark = pytest.mark.slow
-
 from cifake_keras import protocol
 from cifake_keras.evaluation.metrics import METRICS
 from cifake_keras.records.cells import METRICS as METRICS_FILE
 from cifake_keras.records.cells import Cell
 from cifake_keras.runtime import files
+
+pytestmark = pytest.mark.slow
 
 
 def test_a_killed_study_ends_as_if_it_had_not_been(tmp_path):
