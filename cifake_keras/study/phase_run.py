@@ -26,12 +26,12 @@ class PhaseRun:
         self.data: PhaseImages = self.composed(settings.kernel)
         self.config = {
             "preset": settings.preset,
-            "scale": settings.scale,
-            "reading": settings.reading,
             "phase": name,
             "kernel": settings.kernel,
             "precision": settings.precision,
             "validation_files": composition.digest(settings.validation_files),
+            "scale": settings.scale,
+            "reading": settings.reading,
             "data": self.data.data,
         }
         self._networks: dict[Step, keras.Sequential] = {}
