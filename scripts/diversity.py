@@ -71,8 +71,9 @@ def compared(phases: dict[str, PhaseRun], condition: str, tests: dict[str, compo
 
 
 def finished(phase: PhaseRun, condition: str) -> list[int]:
-    folder = phase.settings.results_dir / "runs" / phase.phase.name / condition / "paper"
-    return [int(path.parent.name.removeprefix("seed-")) for path in folder.glob(f"seed-*/{cells.METRICS}")]
+    """The seeds whose cells are done."""
+    folders = cells.finished(phase.settings.results_dir, phase.phase.name, condition, "paper")
+    return [int(folder.name.removeprefix("seed-")) for folder in folders]
 
 
 def right(phase: PhaseRun, cell: Cell, images: composition.ImageSet) -> np.ndarray:

@@ -87,8 +87,8 @@ def test_a_condition_is_complete(condition: Condition):
     assert len(streams) == len(set(streams)), "steps of one stream would have the same chance"
     assert not any(step.draws for step in condition.path("clean"))
     for evaluation in protocol.EVALUATIONS:
-        path = protocol.PATHS[protocol.path_name(condition.name, evaluation)]
-        assert path == condition.path(evaluation) and not any(step.training_only for step in path)
+        steps = protocol.PATHS[protocol.path_name(condition.name, evaluation)]
+        assert steps == condition.path(evaluation) and not any(step.training_only for step in steps)
     for classifier in CLASSIFIERS:
         candidates = protocol.candidates(classifier, condition.name)
         assert candidates and len({(each.epochs, each.batch_size) for each in candidates}) == 1, "trained side by side"
