@@ -8,8 +8,7 @@ import pandas as pd
 
 from cifake_keras import protocol
 from cifake_keras.detector import formats, litert, model_card, saved_model
-from cifake_keras.evaluation import statistics
-from cifake_keras.evaluation.metrics import metrics
+from cifake_keras.evaluation import metrics, statistics
 from cifake_keras.protocol import CLASSES, FAKE, Condition
 from cifake_keras.records import cells
 from cifake_keras.records.examples import EXAMPLES
@@ -43,8 +42,8 @@ def publish(phase: PhaseRun) -> None:
     if not outdated:
         return
     networks = {
-        condition: (read_classifier(folder, metrics["classifier"]), phase.networks(condition.steps))
-        for condition, (folder, metrics) in best.items()
+        condition: (read_classifier(folder, recorded["classifier"]), phase.networks(condition.steps))
+        for condition, (folder, recorded) in best.items()
     }
     folder = cells.phase_folder(phase.settings.results_dir, phase.phase.name)
     examples.make(phase.settings.preset, phase.data, networks).write(folder / EXAMPLES)
@@ -58,8 +57,8 @@ def _exported(phase: PhaseRun, condition: Condition) -> Path:
     return phase.settings.saved_models_dir / phase.phase.name / condition.name
 
 
-def _is_exported(phase: PhaseRun, condition: Condition, folder: Path, metrics: dict) -> bool:
-    return model_card.read(_exported(phase, condition)) == card_of(folder, metrics)
+def _is_exported(phase: PhaseRun, condition: Condition, folder: Path, recorded: dict) -> bool:
+    return model_card.read(_exported(phase, condition)) == card_of(folder, recorded)
 
 
 def best_cell(results_dir: Path, phase: str, condition: str) -> tuple[Path, dict] | None:
@@ -69,8 +68,8 @@ def best_cell(results_dir: Path, phase: str, condition: str) -> tuple[Path, dict
     return max(done, key=lambda cell: cell[1]["validation_accuracy"], default=None)
 
 
-def card_of(folder: Path, metrics: dict) -> dict:
-    """What a user of a cell's SavedModel should know. folder, metrics: the cell's."""
+def card_of(folder: Path, recorded: dict) -> dict:
+    """What a user of a cell's SavedModel should know. folder, recorded: the cell's, and its metrics.json."""
     named = (
         "preset",
         "phase",
@@ -82,18 +81,18 @@ def card_of(folder: Path, metrics: dict) -> dict:
         "kernel",
         "precision",
     )
-    procedural = metrics["preset"] == "demo"
+    procedural = recorded["preset"] == "demo"
     return {
         "model": "cifake_keras " + version("cifake-keras"),
         "task": "probability that a 32x32 image was made by a generator (positive class: FAKE)",
         "trained_on": "procedural images, not the paper's data" if procedural else "real data",
         "threshold": protocol.THRESHOLD,
         "threshold_choice": "fixed before any test, not tuned",
-        **{key: metrics[key] for key in named},
+        **{key: recorded[key] for key in named},
         "chosen": "the best validation accuracy of all seeds and classifiers",
-        **{key: metrics[key] for key in ("n_train", "n_validation", "validation_accuracy", "data")},
-        "in_sample": next(iter(metrics["tests"])),
-        "tests": _with_intervals(folder, metrics["tests"]),
+        **{key: recorded[key] for key in ("n_train", "n_validation", "validation_accuracy", "data")},
+        "in_sample": next(iter(recorded["tests"])),
+        "tests": _with_intervals(folder, recorded["tests"]),
         "interval": "95%, over test images alone: what another training would change is not in it",
         "limits": LIMITS,
     }
@@ -114,7 +113,7 @@ def _with_intervals(folder: Path, tests: dict) -> dict:
 def _scores(predictions: pd.DataFrame, scores: dict) -> dict:
     fake = (predictions["label"] == CLASSES[FAKE]).to_numpy()
     probability = predictions["probability_fake"].to_numpy()
-    measured = metrics(fake.astype(int), probability, scores["threshold"])
+    measured = metrics.metrics(fake.astype(int), probability, scores["threshold"])
     return measured | scores | {"intervals": _intervals(fake, probability, scores)}
 
 
@@ -123,13 +122,7 @@ def _intervals(fake: np.ndarray, probability: np.ndarray, scores: dict) -> dict[
     if min(scores["n_real"], scores["n_fake"]) < 2:
         return {}
     right = (probability >= scores["threshold"])[None] == fake
-    estimates = {
-        "accuracy": statistics.estimate(right, fake),
-        "balanced_accuracy": statistics.estimate(right, fake, balanced=True),
-        "tpr": statistics.estimate(right[:, fake]),
-        "tnr": statistics.estimate(right[:, ~fake]),
-        "auc": statistics.auc(probability, fake),
-    }
+    estimates = metrics.estimates(right, fake.astype(int)) | {"auc": statistics.auc(probability, fake)}
     return {name: np.clip(estimate.interval, 0, 1).round(4).tolist() for name, estimate in estimates.items()}
 
 
