@@ -37,7 +37,7 @@ def steps() -> dict:
         condition = protocol.CONDITIONS[name]
         see = partial(path.batch_walk, steps=condition.steps, networks={"autoencoder": coder}, end=condition.range)
         adam, classifier = CoupledAdam(1e-3, 1e-4), models.build("paper", precision=POLICY)
-        trainers[name] = SideBySide(see, [classifier], [adam], alone)
+        trainers[name] = SideBySide(see, see, [classifier], [adam], alone)
     trainers["autoencoder"] = Reconstruction(AUTOENCODER, coder, {}, CoupledAdam(1e-3, 1e-4), alone)
     data = _data()
     return {name: tf.function(partial(trainer.train_step, data)) for name, trainer in trainers.items()}

@@ -6,7 +6,7 @@ import keras
 import pandas as pd
 
 from cifake_keras.conditions import path, reconstructions
-from cifake_keras.protocol import Condition, Hyperparameters, Step, Steps, kept
+from cifake_keras.protocol import MATCHED, TRAIN, VALIDATION, Condition, Hyperparameters, Step, Steps, kept
 from cifake_keras.records import cells
 from cifake_keras.records.cells import Cell
 from cifake_keras.runtime.progress import say
@@ -35,7 +35,7 @@ class PhaseRun:
             "data": self.data.data,
         }
         self._networks: dict[Step, keras.Sequential] = {}
-        self._kept: dict[Steps, tuple[ImageSet, ...]] = {}
+        self._kept: dict[tuple[str, Steps], ImageSet] = {}
 
     def composed(self, kernel: str) -> PhaseImages:
         """The phase's images, resized with a kernel."""
@@ -85,15 +85,17 @@ class PhaseRun:
     ) -> list[tuple[keras.Sequential, pd.DataFrame]]:
         """A network and its history for each candidate; see `classifiers.train`."""
         condition = self.condition(cell)
-        images, validation = self._learned_from(kept(condition.steps))
+        images = self._after(TRAIN, kept(condition.steps))
+        validation = self._after(VALIDATION, kept(condition.path(MATCHED)))
         networks = self.networks(condition.steps)
         return classifiers.train(images, validation, condition, cell.classifier, networks, candidates, seed, session)
 
-    def _learned_from(self, steps: Steps) -> tuple[ImageSet, ...]:
-        """The training and validation images after `steps`."""
-        if steps not in self._kept:
-            self._kept[steps] = tuple(self.reconstructed([self.data.train, self.data.validation], steps))
-        return self._kept[steps]
+    def _after(self, split: str, steps: Steps) -> ImageSet:
+        """The training or the validation images after `steps`."""
+        if (split, steps) not in self._kept:
+            images = {TRAIN: self.data.train, VALIDATION: self.data.validation}[split]
+            (self._kept[split, steps],) = self.reconstructed([images], steps)
+        return self._kept[split, steps]
 
     def reconstructed(self, sets: Sequence[ImageSet], steps: Steps, precision: str | None = None) -> list[ImageSet]:
         """Images after `steps`, computed once and kept below the data folder; as they are where there are no steps.

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from cifake_keras import models
 from cifake_keras.conditions.path import Networks, batch_walk, in_precision
-from cifake_keras.protocol import Condition, Hyperparameters
+from cifake_keras.protocol import MATCHED, Condition, Hyperparameters
 from cifake_keras.splits import batches
 from cifake_keras.splits.composition import ImageSet
 from cifake_keras.training import replicas
@@ -31,12 +31,12 @@ def train(
 ) -> list[tuple[keras.Sequential, pd.DataFrame]]:
     """Trains a classifier for each candidate, side by side, all from the same weights and on the same batches.
 
-    images, validation: that have taken the same of the condition's steps. networks: those of its steps, float32.
-    Candidates have epochs and batch size in common. Returns of each the classifier (float32) after its last epoch and
-    its history: a row an epoch with epoch, loss, accuracy, val_loss, val_accuracy and the seconds that all of them
-    trained together, validation left out.
+    images: they may have taken the first of the condition's steps. validation: likewise, the first of those that test
+    images take. networks: those of the steps, float32. Candidates have epochs and batch size in common. Returns of each
+    the classifier (float32) after its last epoch and its history: a row an epoch with epoch, loss, accuracy, val_loss,
+    val_accuracy and the seconds that all of them trained together, validation left out.
     """
-    dtypes = policy(session.precision)
+    dtypes, test_steps = policy(session.precision), condition.path(MATCHED)
     strategy = replicas.strategy(session.strategy)
     with strategy.scope():
         classifiers = [models.build(classifier, seed, dtypes) for _ in candidates]
@@ -44,15 +44,18 @@ def train(
             build_optimizer(candidate, batches.count(images, candidate.batch_size)) for candidate in candidates
         ]
         networks = in_precision(condition.steps, networks, dtypes)
-    see = partial(batch_walk, steps=condition.steps, networks=networks, end=condition.range, taken=images.steps)
+    see, see_validation = (
+        partial(batch_walk, steps=steps, networks=networks, end=condition.range, taken=taken)
+        for steps, taken in ((condition.steps, images.steps), (test_steps, validation.steps))
+    )
     # Not in the scope: of a model made there Keras averages the first batch, which fails on parts of unequal size.
-    model = SideBySide(see, classifiers, optimizers, strategy)
+    model = SideBySide(see, see_validation, classifiers, optimizers, strategy)
     # XLA is two to four times slower than oneDNN on a processor.
     model.compile(jit_compile=False)
     common = {"condition": condition.name, "classifier": classifier, "seed": seed}
     described = [{**common, **asdict(candidate)} for candidate in candidates]
-    left = condition.steps[len(images.steps) :]
-    learner = Learner(model, [*classifiers, *optimizers], left, described)
+    left, validation_left = condition.steps[len(images.steps) :], test_steps[len(validation.steps) :]
+    learner = Learner(model, [*classifiers, *optimizers], left, validation_left, described)
     with strategy.scope():
         histories = fit(learner, images, validation, candidates[0], seed, session)
     classifiers = [models.with_weights(models.build(classifier), network) for network in classifiers]
@@ -62,19 +65,21 @@ def train(
 class SideBySide(keras.Model):
     """Classifiers that learn from the same batches, each with its own optimiser, as if each were alone.
 
-    see: what makes their inputs of a pipeline's batch, which is done once for all of them. Losses and accuracies are
-    vectors, an element a classifier.
+    see, see_validation: what makes their inputs of a pipeline's batch, which is done once for all of them. Losses and
+    accuracies are vectors, an element a classifier.
     """
 
     def __init__(
         self,
         see: Callable[[dict], tf.Tensor],
+        see_validation: Callable[[dict], tf.Tensor],
         classifiers: list[keras.Model],
         optimizers: list[CoupledAdam],
         strategy: tf.distribute.Strategy,
     ):
         super().__init__()
-        self.see, self.classifiers, self.optimizers = see, classifiers, optimizers
+        self.see, self.see_validation = see, see_validation
+        self.classifiers, self.optimizers = classifiers, optimizers
         with strategy.scope():
             for classifier, optimizer in zip(classifiers, optimizers, strict=True):
                 optimizer.build(classifier.trainable_variables)
@@ -85,14 +90,22 @@ class SideBySide(keras.Model):
         return self.means
 
     def train_step(self, data: Data) -> dict[str, tf.Tensor]:
-        return self._step(data, self._learn)
+        return self._step(data, self.see, self._learn)
 
     def test_step(self, data: Data) -> dict[str, tf.Tensor]:
-        return self._step(data, lambda classifier, _, images, labels: _score(classifier(images), labels))
+        return self._step(
+            data, self.see_validation, lambda classifier, _, images, labels: _score(classifier(images), labels)
+        )
 
-    def _step(self, data: Data, of_one: Callable) -> dict[str, tf.Tensor]:
+    @staticmethod
+    def _test(
+        classifier: keras.Model, optimizer: CoupledAdam, images: tf.Tensor, labels: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        return _score(classifier(images), labels)
+
+    def _step(self, data: Data, see: Callable, of_one: Callable) -> dict[str, tf.Tensor]:
         batch, labels = data
-        images = self.see(replicas.occupied(batch))
+        images = see(replicas.occupied(batch))
         pairs = zip(self.classifiers, self.optimizers, strict=True)
         scores = [of_one(classifier, optimizer, images, labels) for classifier, optimizer in pairs]
         for mean, values in zip(self.means, zip(*scores, strict=True), strict=True):

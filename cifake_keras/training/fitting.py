@@ -43,12 +43,13 @@ class Session:
 class Learner:
     """What is fitted. model: calls of Keras's fit train it. changing: the networks and optimisers that they change.
 
-    steps: what a batch's images are to take. described: what TensorBoard shows of each network.
+    steps, validation_steps: what a batch's images are to take. described: what TensorBoard shows of each network.
     """
 
     model: keras.Model
     changing: list
     steps: Steps
+    validation_steps: Steps
     described: list[dict]
 
 
@@ -79,7 +80,7 @@ def fit(
                 ),
                 initial_epoch=state.epoch,
                 epochs=state.epoch + 1,
-                validation_data=batches.evaluation_batches(validation, learner.steps),
+                validation_data=batches.evaluation_batches(validation, learner.validation_steps),
                 callbacks=[*callbacks, _Keeper(checkpoint, state, pending)],
                 shuffle=False,
                 verbose=0,

@@ -35,7 +35,7 @@ def train(
     model = Reconstruction(step, network, networks, optimizer, strategy)
     model.compile(jit_compile=False)
     described = {"classifier": step.name, "seed": training.seed, **asdict(hyperparameters)}
-    learner = Learner(model, [network, optimizer], training.steps, [described])
+    learner = Learner(model, [network, optimizer], training.steps, training.steps, [described])
     with strategy.scope():
         (history,) = fit(learner, images, validation, hyperparameters, training.seed, session)
     return models.with_weights(build(step), network), history

@@ -10,7 +10,7 @@ from learning import FIXTURE, from_pytorch, paper
 
 from cifake_keras import models
 from cifake_keras.conditions import path
-from cifake_keras.protocol import AUTOENCODER, CLASSIFIERS, CONDITIONS, READINGS, Autoencoder
+from cifake_keras.protocol import AUTOENCODER, CONDITIONS, READINGS, Autoencoder
 
 
 def test_the_classifier_equals_pytorchs():
@@ -30,7 +30,7 @@ def test_the_classifier_has_the_papers_parameters():
 
 @pytest.mark.parametrize(
     "network",
-    [*(models.build(name, seed=3) for name in CLASSIFIERS), path.build(AUTOENCODER, seed=3)],
+    [*(models.build(name, seed=3) for name in ("paper", "bird_lotfi")), path.build(AUTOENCODER, seed=3)],
     ids=lambda of: of.name,
 )
 def test_weights_start_within_one_by_root_fan_in(network):

@@ -3,6 +3,7 @@
 import gc
 import subprocess
 import sys
+import types
 from dataclasses import replace
 
 import keras
@@ -15,7 +16,7 @@ from learning import FIXTURE, candidate, image_set, paper, stopping
 from tensorflow.python.framework.func_graph import FuncGraph
 
 from cifake_keras.conditions import path
-from cifake_keras.protocol import AUTOENCODER, CONDITIONS, Hyperparameters
+from cifake_keras.protocol import AUTOENCODER, CONDITIONS, Condition, Hyperparameters, Step
 from cifake_keras.records import cells
 from cifake_keras.runtime.interruption import Interrupted
 from cifake_keras.splits.composition import ImageSet
@@ -145,7 +146,7 @@ with tf.device("CPU:1"):
     condition, adam = protocol.CONDITIONS["perturbed_autoencoded"], CoupledAdam(1e-3, 0.0)
     networks = {"autoencoder": build(protocol.AUTOENCODER)}
     see = partial(batch_walk, steps=condition.steps, networks=networks, end=condition.range)
-    path = SideBySide(see, [network], [adam], replicas.strategy("none"))
+    path = SideBySide(see, see, [network], [adam], replicas.strategy("none"))
 batch = {"image": tf.zeros([2, 32, 32, 3], tf.uint8), "draws": draw(condition.steps, 2, 0, 0)}, tf.zeros([2, 1])
 
 @tf.function
@@ -168,3 +169,22 @@ def test_perturbation_and_autoencoder_run_where_the_model_does():
     devices = dict(line.split(" ", 1) for line in done.stdout.splitlines())
     assert set(devices) == {"loss", "perturbation", "autoencoder"}
     assert all(device.endswith("device:CPU:1") for device in devices.values()), devices
+
+
+def test_validation_images_take_no_step_that_is_for_training_images_alone(monkeypatch):
+    """Training images are turned to black; where the others were too, a classifier could tell nothing of them."""
+    black = Step("black", "black", draws=1, stream=1, training_only=True)
+    monkeypatch.setitem(sys.modules, "cifake_keras.conditions.black", BLACK)
+    condition = Condition("blackened", "Blackened", (black,), ())
+    session = Session("test", "float32")
+    ((network, history),) = classifiers.train(
+        image_set(160), image_set(40), condition, "bird_lotfi", {}, [candidate()], 0, session
+    )
+    labels = image_set(40).labels[:, None].astype(np.float32)
+    pixels = image_set(40).images(np.arange(40)).astype(np.float32) / 255
+    cross_entropy = keras.losses.BinaryCrossentropy(from_logits=True)
+    assert history["val_loss"].iloc[-1] == pytest.approx(float(cross_entropy(labels, network(pixels))), abs=1e-5)
+    assert history["val_loss"].iloc[-1] != pytest.approx(float(cross_entropy(labels, network(0 * pixels))), abs=1e-5)
+
+
+BLACK = types.SimpleNamespace(apply=lambda images, draws, network, settings: 0 * images)
