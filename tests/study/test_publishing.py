@@ -1,0 +1,36 @@
+"""What is written beside a SavedModel about it."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from support import write_cell
+
+from cifake_keras.evaluation import metrics
+from cifake_keras.protocol import CLASSES
+from cifake_keras.records import cells
+from cifake_keras.runtime import files
+from cifake_keras.study import publishing
+
+
+@pytest.fixture
+def finished(tmp_path):
+    """A cell that was finished before there was the NLL, with its predictions."""
+    precision = {"precision": "float32"}
+    path = write_cell(tmp_path, missing=("ifv1",), **precision)
+    labels = np.repeat([0, 1], 20)
+    probability = np.clip(0.3 + 0.4 * labels + np.random.default_rng(0).normal(0, 0.2, 40), 0.01, 0.99).round(6)
+    frame = pd.DataFrame({"label": np.array(CLASSES)[labels], "probability_fake": probability})
+    parts = [frame.assign(test_set=t, evaluation=e) for t in ("cifake", "sdv15") for e in ("matched", "clean")]
+    pd.concat(parts).to_csv(path.parent / cells.PREDICTIONS, index=False)
+    return path.parent, labels, probability
+
+
+def test_a_metric_that_a_cell_lacks_is_computed_from_its_predictions_and_the_others_stay(finished):
+    folder, labels, probability = finished
+    recorded = files.read_json(folder / cells.METRICS)
+    scores = publishing.card_of(folder, recorded)["tests"]["cifake"]["clean"]
+    assert "nll" not in recorded["tests"]["cifake"]["clean"]
+    assert scores["nll"] == pytest.approx(metrics.metrics(labels, probability)["nll"])
+    assert scores["accuracy"] == recorded["tests"]["cifake"]["clean"]["accuracy"]
+    low, high = scores["intervals"]["auc"]
+    assert low < metrics.metrics(labels, probability)["auc"] < high
