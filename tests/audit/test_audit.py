@@ -17,6 +17,7 @@ from support import REAL_DATA, write_zip
 from cifake_keras import audit
 from cifake_keras.audit import confounds, duplicates, floor, measures
 from cifake_keras.cli import main
+from cifake_keras.protocol import FLOOR
 from cifake_keras.sources import prepared
 from cifake_keras.splits.composition import ImageSet
 
@@ -287,3 +288,7 @@ def test_identical_fakes_of_the_real_cifake_are_found(tmp_path):
     assert counts["pairs"].loc["class"].to_dict() == {("CIFAKE FAKE", "CIFAKE FAKE"): 1336}
     assert counts["pairs"]["official split", "CIFAKE FAKE test", "CIFAKE FAKE train"] == 378
     assert tables["files"]["quantisation"].nunique() == 1
+
+
+def test_every_floor_has_a_title():
+    assert list(floor.FEATURES) == list(FLOOR)

@@ -6,7 +6,7 @@ import pytest
 
 from cifake_keras import models
 from cifake_keras.evaluation.saliency import METHODS, grad_cam, smoothgrad, vanilla_gradient
-from cifake_keras.protocol import CLASSIFIERS
+from cifake_keras.protocol import CLASSIFIERS, SALIENCY
 
 RANDOM = np.random.default_rng(0)
 IMAGES = RANDOM.random((3, 32, 32, 3), np.float32)
@@ -89,3 +89,7 @@ def test_an_image_has_the_same_map_in_any_batch(method):
     images, network = RANDOM.random((103, 32, 32, 3), np.float32), models.build("bird_lotfi")
     maps = method(network, images)
     assert maps[[0, 99, 102]] == pytest.approx(method(network, images[[0, 99, 102]]), rel=1e-3, abs=1e-6)
+
+
+def test_every_method_has_a_title():
+    assert list(METHODS) == list(SALIENCY)
