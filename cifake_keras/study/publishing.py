@@ -4,13 +4,12 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from cifake_keras import protocol
 from cifake_keras.detector import formats, litert, model_card, saved_model
 from cifake_keras.evaluation import metrics, statistics
-from cifake_keras.protocol import CLASSES, FAKE, Condition
-from cifake_keras.records import cells
+from cifake_keras.protocol import FAKE, Condition
+from cifake_keras.records import cells, predictions
 from cifake_keras.records.examples import EXAMPLES
 from cifake_keras.runtime import files
 from cifake_keras.runtime.errors import UserError
@@ -100,29 +99,25 @@ def card_of(folder: Path, recorded: dict) -> dict:
 
 def _with_intervals(folder: Path, tests: dict) -> dict:
     """The metrics, those too that there were not yet when the cell was finished, and their intervals."""
-    predictions = pd.read_csv(folder / cells.PREDICTIONS).groupby(["test_set", "evaluation"])
+    scored = predictions.read(folder)
     return {
-        test: {
-            evaluation: _scores(predictions.get_group((test, evaluation)), scores)
-            for evaluation, scores in evaluations.items()
-        }
+        test: {evaluation: _scores(*scored[test, evaluation], scores) for evaluation, scores in evaluations.items()}
         for test, evaluations in tests.items()
     }
 
 
-def _scores(predictions: pd.DataFrame, scores: dict) -> dict:
-    fake = (predictions["label"] == CLASSES[FAKE]).to_numpy()
-    probability = predictions["probability_fake"].to_numpy()
-    measured = metrics.metrics(fake.astype(int), probability, scores["threshold"])
-    return measured | scores | {"intervals": _intervals(fake, probability, scores)}
+def _scores(labels: np.ndarray, probability: np.ndarray, scores: dict) -> dict:
+    measured = metrics.metrics(labels, probability, scores["threshold"])
+    return measured | scores | {"intervals": _intervals(labels, probability, scores)}
 
 
-def _intervals(fake: np.ndarray, probability: np.ndarray, scores: dict) -> dict[str, list[float]]:
+def _intervals(labels: np.ndarray, probability: np.ndarray, scores: dict) -> dict[str, list[float]]:
     """[low, high] by metric; of none where a class has a single image."""
     if min(scores["n_real"], scores["n_fake"]) < 2:
         return {}
+    fake = labels == FAKE
     right = (probability >= scores["threshold"])[None] == fake
-    estimates = metrics.estimates(right, fake.astype(int)) | {"auc": statistics.auc(probability, fake)}
+    estimates = metrics.estimates(right, labels) | {"auc": statistics.auc(probability, fake)}
     return {name: np.clip(estimate.interval, 0, 1).round(4).tolist() for name, estimate in estimates.items()}
 
 

@@ -20,13 +20,12 @@ from scipy.special import expit
 from cifake_keras import models
 from cifake_keras.evaluation.metrics import metrics
 from cifake_keras.evaluation.scorer import Scorer
-from cifake_keras.protocol import CLASSES, EVALUATIONS, MATCHED, Hyperparameters, Step, Steps
-from cifake_keras.records import cells
+from cifake_keras.protocol import EVALUATIONS, MATCHED, Hyperparameters, Step, Steps
+from cifake_keras.records import cells, predictions
 from cifake_keras.records.cells import Cell
 from cifake_keras.runtime import files
 from cifake_keras.runtime.errors import UserError
 from cifake_keras.runtime.progress import say
-from cifake_keras.splits.composition import ImageSet
 from cifake_keras.study import sweep
 from cifake_keras.study.phase_run import PhaseRun
 from cifake_keras.training import reconstruction, replicas
@@ -216,15 +215,14 @@ class CellTask(_OfCell):
         score = Scorer(classifier, self.phase.networks(condition.steps), condition.range)
         validation = metrics(data.validation.labels, expit(score(data.validation, condition.path(MATCHED))))
         tests: dict[str, dict] = {}
-        predictions = []
+        parts = []
         for name, images in data.tests.items():
             tests[name] = {}
             for evaluated in EVALUATIONS:
                 probability_fake = expit(score(images, condition.path(evaluated)))
                 tests[name][evaluated] = metrics(images.labels, probability_fake)
-                predictions.append(_predictions(name, evaluated, images, probability_fake))
-        text = pd.concat(predictions).to_csv(index=False, float_format="%.6f")
-        files.write_text(self.folder / cells.PREDICTIONS, text)
+                parts.append(predictions.rows(name, evaluated, images.examples, probability_fake))
+        predictions.write(self.folder, parts)
         return {
             "n_train": len(data.train),
             "n_validation": len(data.validation),
@@ -248,19 +246,6 @@ def _write_network(folder: Path, network: keras.Model, history: pd.DataFrame) ->
     with files.replacing(folder / cells.WEIGHTS) as temporary:
         network.save_weights(temporary)
         return files.sha256(temporary)
-
-
-def _predictions(test_set: str, evaluated: str, images: ImageSet, probability_fake: np.ndarray) -> pd.DataFrame:
-    examples = images.examples
-    columns = {
-        "test_set": test_set,
-        "evaluation": evaluated,
-        "filename": examples["filename"],
-        "label": examples["label"].map(dict(enumerate(CLASSES))),
-        "generator": examples["generator"],
-        "probability_fake": probability_fake,
-    }
-    return pd.DataFrame(columns)
 
 
 def _summary(metrics: dict) -> str:
