@@ -5,6 +5,7 @@ import glob
 import hashlib
 import json
 import os
+import re
 import shutil
 import socket
 import time
@@ -17,19 +18,19 @@ from filelock import SoftFileLease
 
 from cifake_keras.runtime.errors import UserError
 
-_DAY, _LEASE = 24 * 60 * 60, 60  # seconds
+_LEASE = 60  # seconds
 
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yields a temporary name beside `path`; what is written there, file or folder, replaces it at the end.
 
-    The temporary name keeps the suffix, which some writers look at. Whatever fails, `path` stays as it was. Temporary
-    files of killed processes are removed.
+    The temporary name keeps the suffix, which some writers look at. Whatever fails, `path` stays as it was. What dead
+    processes of this machine left under such names is removed, and nothing else.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary, old = _temporary(path, "new"), _temporary(path, "old")
-    for left in [temporary, old, *filter(_abandoned, path.parent.glob(f".*.*.*.{glob.escape(path.name)}"))]:
+    temporary, old = _temporary(path, os.getpid(), "new"), _temporary(path, os.getpid(), "old")
+    for left in [temporary, old, *_abandoned(path)]:
         _remove(left)
     try:
         yield temporary
@@ -42,18 +43,18 @@ def replacing(path: Path) -> Iterator[Path]:
         _remove(old)
 
 
-def _temporary(path: Path, purpose: str) -> Path:
-    return path.with_name(f".{socket.gethostname()}.{os.getpid()}.{purpose}.{path.name}")
+def _temporary(path: Path, process: int, purpose: str) -> Path:
+    """No name that a person would give: what has it is this program's."""
+    return path.with_name(f".cifake-keras.{socket.gethostname()}.{process}.{purpose}.{path.name}")
 
 
-def _abandoned(temporary: Path) -> bool:
-    """Its process is dead, or, if it is another machine's, has not touched it for a day."""
-    host, process = temporary.name.rsplit(".new.", 1)[0].rsplit(".old.", 1)[0].removeprefix(".").rsplit(".", 1)
-    if host == socket.gethostname():
-        return process.isdecimal() and not psutil.pid_exists(int(process))
-    with contextlib.suppress(FileNotFoundError):
-        return time.time() - temporary.stat().st_mtime > _DAY
-    return False
+def _abandoned(path: Path) -> Iterator[Path]:
+    """The temporary files for `path` of processes that are dead. Those of other machines are theirs to remove."""
+    named = re.compile(rf"\.cifake-keras\.{re.escape(socket.gethostname())}\.(\d+)\.(new|old)\.{re.escape(path.name)}")
+    for beside in path.parent.glob(f".cifake-keras.*.{glob.escape(path.name)}"):
+        match = named.fullmatch(beside.name)
+        if match and not psutil.pid_exists(int(match[1])):
+            yield beside
 
 
 def _reach_disk(path: Path) -> None:
@@ -117,5 +118,5 @@ def read_json(path: Path) -> Any:
     """Raises UserError where the file is not JSON."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{path} is damaged ({error}); delete it and run again.") from error
