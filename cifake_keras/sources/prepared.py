@@ -53,15 +53,21 @@ def prepare(dataset: str, data_dir: Path, beam: str | None = None, **options: An
     with quiet_tfds():
         builder = Provider().get_builder_cls(dataset)(data_dir=data_dir, **options)
         folder = Path(builder.data_dir)
-        summary = f"{folder.parent.relative_to(data_dir)}: {{:,}} images in {folder}"
-        if folder.exists():
-            if builder.strict and (folder / QUARANTINE).exists():
-                raise UserError(f"{folder} lacks the images that its {QUARANTINE} names; leave --strict out.")
-            say(summary.format(count(folder)) + " already, so nothing was read; delete that folder to prepare it anew")
-            return folder
-        for left in folder.parent.glob(f"incomplete.*_{folder.name}"):  # by a run that was killed
-            shutil.rmtree(left)
-        builder.download_and_prepare(download_config=_download_config(beam))
+        # Whoever wants the same waits, and finds it done.
+        with files.claim(folder.with_name(f"{folder.name}.claim")):
+            return _prepared(builder, folder, data_dir, beam)
+
+
+def _prepared(builder: Any, folder: Path, data_dir: Path, beam: str | None) -> Path:
+    summary = f"{folder.parent.relative_to(data_dir)}: {{:,}} images in {folder}"
+    if folder.exists():
+        if builder.strict and (folder / QUARANTINE).exists():
+            raise UserError(f"{folder} lacks the images that its {QUARANTINE} names; leave --strict out.")
+        say(summary.format(count(folder)) + " already, so nothing was read; delete that folder to prepare it anew")
+        return folder
+    for left in folder.parent.glob(f"incomplete.*_{folder.name}"):  # by a run that was killed: the claim is ours
+        shutil.rmtree(left)
+    builder.download_and_prepare(download_config=_download_config(beam))
     for filename, reason in builder.refused[:5]:
         say(f"refused {filename}: {reason}")
     named = f", all named in {folder / QUARANTINE}" if builder.refused else ""

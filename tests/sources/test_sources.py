@@ -278,11 +278,25 @@ def test_interrupting_leaves_nothing_and_says_one_sentence(tmp_path):
 def test_killed_run_is_not_taken_for_a_finished_one(tmp_path):
     data_dir = tmp_path / "data"
     assert cut_off(data_dir, slow_archive(tmp_path / "a.zip"), signal.SIGKILL).returncode == -signal.SIGKILL
-    (left,) = (data_dir / "image_folder/sdv15").iterdir()
+    (left,) = (data_dir / "image_folder/sdv15").glob("incomplete.*")
     files.write_json(left / "dataset_info.json", {})  # the last file that TFDS writes before it renames the folder
     assert prepared.find(data_dir, "image_folder/sdv15") is None and prepared.available(data_dir) == {}
     prepare_generator(data_dir, generator_members())
     assert prepared.available(data_dir) == {"image_folder/sdv15": 6} and not left.exists()
+
+
+@pytest.mark.slow
+def test_two_that_prepare_one_source_wait_for_each_other(tmp_path):
+    """The second removed what the first was writing."""
+    content = encoded(Image.fromarray(noise(1, 256)), "JPEG")
+    archive = write_zip(tmp_path / "a.zip", {f"{i}.jpg": content for i in range(300)})
+    line = [sys.executable, "-m", "cifake_keras.cli", "data", "prepare", "image_folder", "--generator", "SDv1.5"]
+    line += ["--from", archive, "--data-dir", tmp_path / "data"]
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    outputs = [process.communicate()[0] for process in [subprocess.Popen(line, **streams) for _ in range(2)]]
+    assert sorted("already, so nothing was read" in output for output in outputs) == [False, True], outputs
+    assert all("300 images in" in output for output in outputs)
+    assert [path.name for path in (tmp_path / "data/image_folder/sdv15").iterdir()] == ["1.0.0"]
 
 
 @pytest.mark.slow
