@@ -8,6 +8,7 @@ import json
 import random
 import re
 import shutil
+import subprocess
 import sys
 import tarfile
 import threading
@@ -35,7 +36,10 @@ class Server(ThreadingHTTPServer):
     """Serves `files` by path, or misbehaves as told.
 
     cut: closes the connection after so many bytes, `cuts` times. stall: sends half and then nothing. ranges, length:
-    whether it knows Range, and tells Content-Length. claimed: a length that is not so. requests: (path, first byte).
+    whether it knows Range, and tells Content-Length. claimed: a length that is not so. part_of: the byte from which it
+    sends a part, whatever it is asked for. encoding: what it says of the content. slow: seconds before it answers.
+    redirect: where it sends everyone.
+    requests: (path, first byte).
     """
 
     daemon_threads = True
@@ -45,6 +49,7 @@ class Server(ThreadingHTTPServer):
         self.files, self.etag = files, ETAG
         self.cut, self.cuts, self.stall, self.ranges, self.length, self.claimed = None, 1, False, True, True, None
         self.failures: list[int] = []
+        self.part_of, self.encoding, self.slow, self.redirect = None, None, 0.0, None
         self.requests: list[tuple[str, int]] = []
         self.released = threading.Event()
         self.address = f"http://127.0.0.1:{self.server_port}"
@@ -61,12 +66,25 @@ class Handler(BaseHTTPRequestHandler):
             return self.send_error(server.failures.pop(0))
         if path not in server.files:
             return self.send_error(404)
+        if server.redirect:
+            server.requests.append((path, 0))
+            self.send_response(302)
+            self.send_header("Location", server.redirect)
+            self.send_header("Content-Length", "0")
+            return self.end_headers()
         content, start = server.files[path], 0
         asked = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
         if asked and server.ranges and self.headers.get("If-Range") == server.etag:
             start = int(asked[1])
+        partial = bool(start)
+        start = start if server.part_of is None or not partial else server.part_of
         server.requests.append((path, start))
-        self.send_response(206 if start else 200)
+        server.released.wait(server.slow)
+        self.send_response(206 if partial else 200)
+        if partial:
+            self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
+        if server.encoding:
+            self.send_header("Content-Encoding", server.encoding)
         self.send_header("ETag", server.etag)
         if server.length:
             self.send_header("Content-Length", str(server.claimed or len(content) - start))
@@ -125,6 +143,51 @@ def test_cut_off_and_resumed_in_one_call_or_the_next(server, tmp_path):
     fetch(server, tmp_path / "x.zip", pauses=(0,), digest=DIGEST)
     starts = [start for _, start in server.requests]
     assert starts[0] == 0 and 300_000 < starts[1] <= 400_000 and 700_000 < starts[2] <= 800_000
+    assert [path.name for path in tmp_path.iterdir()] == ["x.zip"]
+
+
+def test_a_part_from_the_beginning_is_not_appended(server, tmp_path):
+    """Some servers answer a request for the rest with all of it, and call that a part."""
+    server.cut, server.part_of = 400_000, 0
+    fetch(server, tmp_path / "x.zip", pauses=(0,), digest=DIGEST)
+    assert [start for _, start in server.requests] == [0, 0]
+
+
+def test_a_part_from_another_place_is_refused(server, tmp_path):
+    server.cut, server.part_of = 400_000, 17
+    with pytest.raises(Unavailable, match="sends what was not asked for"):
+        fetch(server, tmp_path / "x.zip", pauses=(0,))
+    assert not (tmp_path / "x.zip").exists()
+
+
+def test_encoded_content_is_refused(server, tmp_path):
+    server.encoding = "gzip"
+    with pytest.raises(Unavailable, match=r"the file came encoded \(gzip\)"):
+        fetch(server, tmp_path / "x.zip")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_length_that_is_no_number_is_not_believed(server, tmp_path):
+    server.claimed = "abc"
+    server.length = True
+    fetch(server, tmp_path / "x.zip", digest=DIGEST)
+
+
+def test_a_redirect_that_leaves_the_web_is_named_and_not_tried_again(server, tmp_path):
+    server.redirect = "file:///etc/hostname"
+    with pytest.raises(Unavailable, match="leads to what is no address on the web"):
+        fetch(server, tmp_path / "x.zip", pauses=(0, 0))
+    assert len(server.requests) == 1 and list(tmp_path.iterdir()) == []
+
+
+def test_two_that_fetch_one_file_do_not_mix_their_parts(server, tmp_path):
+    """Against a server that knows no Range, so that each would begin at the first byte."""
+    server.ranges, server.slow = False, 0.5
+    program = "import sys; from pathlib import Path; from cifake_keras.sources.fetching.download import download\n"
+    line = [sys.executable, "-c", program + "download(sys.argv[1], Path(sys.argv[2]))"]
+    fetches = [subprocess.Popen([*line, f"{server.address}/x.zip", tmp_path / "x.zip"]) for _ in range(2)]
+    assert [one.wait(timeout=60) for one in fetches] == [0, 0]
+    assert (tmp_path / "x.zip").read_bytes() == CONTENT and len(server.requests) == 1
     assert [path.name for path in tmp_path.iterdir()] == ["x.zip"]
 
 

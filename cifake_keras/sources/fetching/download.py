@@ -1,5 +1,6 @@
 """One file over HTTP: resumed where it was cut off, and renamed to its name only when it is whole and right."""
 
+import re
 import shutil
 import time
 from pathlib import Path
@@ -15,6 +16,8 @@ PAUSES = (1, 4, 16)
 
 # Seconds to wait for a connection, and for the next bytes.
 PATIENCE = (10, 60)
+
+_NO_ADDRESS = (requests.exceptions.InvalidSchema, requests.exceptions.InvalidURL, requests.exceptions.TooManyRedirects)
 
 _CHUNK = 2**16
 _MB = 10**6
@@ -39,9 +42,20 @@ def download(
     digest: SHA-256; checked where given. Raises Unavailable, and UserError where the disk is too small or the file is
     not the right one.
     """
-    if target.exists():
-        return
-    target.parent.mkdir(parents=True, exist_ok=True)
+    # Whoever wants the same file waits, and finds it there: two that wrote one part would mix them.
+    with files.claim(target.with_name(f"{target.name}.claim")):
+        if not target.exists():
+            _fetch(url, target, size, digest, pauses, patience)
+
+
+def _fetch(
+    url: str,
+    target: Path,
+    size: int | None,
+    digest: str | None,
+    pauses: tuple[float, ...],
+    patience: tuple[float, float],
+) -> None:
     part = target.with_name(f"{target.name}.part")
     for pause in (*pauses, None):
         try:
@@ -66,14 +80,32 @@ def _go_on(url: str, part: Path, patience: tuple[float, float]) -> None:
         if response.status_code == requests.codes.requested_range_not_satisfiable:
             part.unlink()  # longer than what the server has
         response.raise_for_status()
-        start = received if response.status_code == requests.codes.partial_content else 0
+        _refuse_encoded(response)
+        start = _start(response) if response.status_code == requests.codes.partial_content else 0
+        if start not in (0, received):
+            raise requests.exceptions.InvalidHeader(f"a part from byte {start:,} on, not from {received:,}")
         _receive(response, part, start)
+
+
+def _start(response: requests.Response) -> int:
+    """The byte that a partial answer begins with, whatever was asked for. Raises RequestException where it hides it."""
+    match = re.match(r"bytes (\d{1,18})-", response.headers.get("Content-Range", ""))
+    if not match:
+        raise requests.exceptions.InvalidHeader("a part of the file without its place")
+    return int(match[1])
+
+
+def _refuse_encoded(response: requests.Response) -> None:
+    """A file was asked for as it is; encoded, a few bytes may expand without end."""
+    encoding = response.headers.get("Content-Encoding", "identity")
+    if encoding != "identity":
+        raise requests.exceptions.ContentDecodingError(f"the file came encoded ({encoding[:20]})")
 
 
 def _receive(response: requests.Response, part: Path, start: int) -> None:
     """Writes the body to `part` from byte `start` on. Raises RequestException where the transfer is cut short."""
-    length = response.headers.get("Content-Length")
-    total = start + int(length) if length else None
+    length = response.headers.get("Content-Length", "")
+    total = start + int(length) if re.fullmatch(r"\d{1,20}", length) else None
     with open(part, "r+b" if start else "wb") as file:
         file.seek(start)
         _require_space(part, total and total - start)
@@ -109,7 +141,9 @@ def _require_space(part: Path, needed: int | None) -> None:
 
 
 def _is_final(error: requests.RequestException) -> bool:
-    """Whether another attempt is useless: 4xx, but for a bad range, a time-out and too many requests."""
+    """Whether another attempt is useless: no web address; 4xx, but for a bad range, a time-out, too many requests."""
+    if isinstance(error, _NO_ADDRESS):
+        return True
     status = error.response.status_code if error.response is not None else 500
     return 400 <= status < 500 and status not in (408, 416, 429)
 
@@ -122,6 +156,10 @@ def reason(error: requests.RequestException) -> str:
         return "the server does not answer in time"
     if isinstance(error, requests.exceptions.ChunkedEncodingError):
         return "the connection broke off"
+    if isinstance(error, requests.exceptions.InvalidHeader | requests.exceptions.ContentDecodingError):
+        return f"the server sends what was not asked for ({error})"
+    if isinstance(error, _NO_ADDRESS):
+        return f"it leads to what is no address on the web ({error})"
     return "there is no connection to the server"
 
 
