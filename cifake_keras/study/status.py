@@ -1,7 +1,6 @@
 """How far the cells of a grid are, and what they need, from their files alone. Imports no TensorFlow."""
 
 import time
-import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -151,7 +150,7 @@ def _history(folder: Path) -> list[dict]:
     """The epochs that a training has finished, from its checkpoint."""
     try:
         return checkpoints.read(folder / cells.CHECKPOINT).history
-    except (FileNotFoundError, zipfile.BadZipFile):  # there is none yet, or no longer
+    except Exception:  # there is none yet, or no longer, or it is damaged, which numpy tells in errors of any kind
         return []
 
 

@@ -1,6 +1,7 @@
 """The state of a training, from which it goes on as if it had never stopped. Imports no TensorFlow."""
 
 import json
+import textwrap
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cifake_keras.runtime import files
+from cifake_keras.runtime.progress import say
 
 if TYPE_CHECKING:
     import keras
@@ -48,13 +50,28 @@ class Checkpoint:
                 np.savez(temporary, state=json.dumps(asdict(state)), **arrays)
 
     def restore(self) -> State:
-        """Sets the variables, unless there is no file."""
+        """Sets the variables, unless there is no file. A damaged one is set aside, and the training begins anew."""
         if not (self._path and self._path.exists()):
             return State()
-        with np.load(self._path, allow_pickle=False) as arrays:
-            for i, variable in enumerate(self._variables):
-                variable.assign(arrays[str(i)])
-            return _state(arrays)
+        try:
+            state, values = self._read(self._path)
+        except Exception as error:  # numpy, zipfile, zlib and json meet damage with errors of any kind
+            aside = self._path.with_name(f"{self._path.name}.damaged")
+            self._path.replace(aside)
+            say(f"{self._path} is damaged ({textwrap.shorten(str(error), 100)}): kept as {aside.name}, begun anew")
+            return State()
+        for variable, value in zip(self._variables, values, strict=True):
+            variable.assign(value)
+        return state
+
+    def _read(self, path: Path) -> tuple[State, list[np.ndarray]]:
+        """All of it, before any variable is set. Raises ValueError where it is another network's."""
+        with np.load(path, allow_pickle=False) as arrays:
+            values = [arrays[str(i)] for i in range(len(self._variables))]
+            state = _state(arrays)
+        if any(value.shape != tuple(variable.shape) for value, variable in zip(values, self._variables, strict=True)):
+            raise ValueError("its arrays have other shapes")
+        return state, values
 
 
 def read(path: Path) -> State:
