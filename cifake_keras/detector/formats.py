@@ -60,7 +60,14 @@ def _images() -> np.ndarray:
 
 
 def _copy(model: Path, path: Path, _float16: bool) -> None:
+    if strange := next((inside for inside in model.rglob("*") if not _is_plain(inside)), None):
+        raise UserError(f"{strange} is a link, a pipe or a device, which a SavedModel has none of; nothing was copied.")
     shutil.copytree(model, path)
+
+
+def _is_plain(path: Path) -> bool:
+    """A file or a folder of its own: a link may lead to what is not the model's, and a device may never end."""
+    return not path.is_symlink() and (path.is_file() or path.is_dir())
 
 
 def _write_onnx(model: Path, path: Path, float16: bool) -> None:

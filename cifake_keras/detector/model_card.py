@@ -1,7 +1,9 @@
 """The card beside a SavedModel: its data, metrics, threshold, limits, and the digests of its files."""
 
 from pathlib import Path
+from typing import Any
 
+from cifake_keras.protocol import KERNELS, THRESHOLD
 from cifake_keras.runtime import files
 from cifake_keras.runtime.errors import UserError
 
@@ -18,14 +20,37 @@ def write(folder: Path, card: dict) -> None:
 
 def read(folder: Path) -> dict:
     """The card without the digests; empty where there is none. Raises UserError where it is damaged."""
-    if not (folder / MODEL_CARD).exists():
-        return {}
-    return {key: value for key, value in files.read_json(folder / MODEL_CARD).items() if key != DIGESTS}
+    return {key: value for key, value in _read(folder).items() if key != DIGESTS}
 
 
 def check(folder: Path, only: str | None = None) -> None:
     """Raises UserError where a file, or that one alone, differs from the card; without a card nothing is checked."""
-    recorded = files.read_json(folder / MODEL_CARD)[DIGESTS] if (folder / MODEL_CARD).exists() else {}
+    recorded = _read(folder).get(DIGESTS, {})
     for name in recorded if only is None else recorded.keys() & {only}:
         if not (folder / name).is_file() or files.sha256(folder / name) != recorded[name]:
             raise UserError(f"{folder / name} is missing or damaged: the model card records another; get it anew.")
+
+
+def _read(folder: Path) -> dict[str, Any]:
+    """Empty where there is none. Raises UserError where it is not what this package writes."""
+    path = folder / MODEL_CARD
+    if not path.exists():
+        return {}
+    card = files.read_json(path)
+    if wrong := _wrong(card):
+        raise UserError(f"{path} is no model card of this package: {wrong}. Get the model anew, or export it again.")
+    return card
+
+
+def _wrong(card: Any) -> str | None:
+    """The first thing that is not as this package writes it."""
+    if not isinstance(card, dict):
+        return "it is no JSON object"
+    threshold, kernel, digests = card.get("threshold", THRESHOLD), card.get("kernel", KERNELS[0]), card.get(DIGESTS)
+    if not isinstance(threshold, int | float) or not 0 <= threshold <= 1:
+        return f"threshold is {threshold!r}, no probability"
+    if kernel not in KERNELS:
+        return f"kernel is {str(kernel)[:40]!r}, none of {', '.join(KERNELS)}"
+    if not isinstance(digests, dict) or not all(isinstance(digest, str) for digest in digests.values()):
+        return f"{DIGESTS} does not list the digests of its files"
+    return None

@@ -137,6 +137,33 @@ def test_a_damaged_model_is_refused(name, copy):
         load_detector(copy / name if name == "model.tflite" else copy)
 
 
+@pytest.mark.parametrize(
+    "change, reason",
+    [
+        ({"threshold": float("nan")}, "threshold is nan"),
+        ({"threshold": -3}, "threshold is -3"),
+        ({"threshold": "0.5"}, "threshold is '0.5'"),
+        ({"kernel": "sinc"}, "kernel is 'sinc'"),
+        ({"kernel": ["bilinear"]}, "kernel is"),
+        ({"sha256": None}, "sha256 does not list"),
+        ({"sha256": {"model.tflite": 7}}, "sha256 does not list"),
+    ],
+)
+def test_a_tampered_model_card_is_refused(change, reason, copy):
+    path = copy / model_card.MODEL_CARD
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    for model in (copy, copy / "model.tflite"):
+        with pytest.raises(UserError, match=f"is no model card of this package: {reason}"):
+            load_detector(model)
+
+
+@pytest.mark.parametrize("content", ["[]", "7", '"x"', "[" * 100_000, "{"])
+def test_what_is_no_model_card_is_refused(content, copy):
+    (copy / model_card.MODEL_CARD).write_text(content)
+    with pytest.raises(UserError, match=r"is no model card|is damaged"):
+        load_detector(copy / "model.tflite")
+
+
 @pytest.mark.parametrize("content", [b"", b"PK\3\4 no model", (PRETRAINED / "model.tflite").read_bytes()[:10_000]])
 def test_what_is_no_model_for_litert_is_refused(content, tmp_path):
     (tmp_path / "other.tflite").write_bytes(content)

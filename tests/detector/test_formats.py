@@ -1,5 +1,9 @@
 """The detector in the formats of other runtimes gives the same probabilities there."""
 
+import os
+import shutil
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
@@ -8,7 +12,7 @@ from support import noise, refused
 
 from cifake_keras import load_detector
 from cifake_keras.cli import main
-from cifake_keras.detector import saved_model
+from cifake_keras.detector import PRETRAINED, saved_model
 from cifake_keras.protocol import CONDITIONS
 from cifake_keras.sources import scenes
 
@@ -68,6 +72,23 @@ def test_what_computes_otherwise_is_not_kept(tmp_path):
     told = refused("export", tmp_path / "model", "--format", "tfjs", "--float16", "--output", tmp_path / "half")
     assert "gives other probabilities" in told
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+@pytest.mark.parametrize("kind", ["a link to a file", "a link to a folder", "a link to a device", "a pipe"])
+def test_a_savedmodel_with_what_is_not_its_own_is_not_copied(kind, tmp_path):
+    model = Path(shutil.copytree(PRETRAINED, tmp_path / "model"))
+    (tmp_path / "private").mkdir()
+    (tmp_path / "private" / "key").write_text("secret")
+    inside = model / "assets" / "key"
+    inside.parent.mkdir()
+    if kind == "a pipe":
+        os.mkfifo(inside)
+    else:
+        targets = {"a link to a file": tmp_path / "private" / "key", "a link to a folder": tmp_path / "private"}
+        inside.symlink_to(targets.get(kind, Path("/dev/zero")))
+    output = ("--format", "savedmodel", "--output", tmp_path / "copied")
+    assert "is a link, a pipe or a device" in refused("export", model, *output)
+    assert not (tmp_path / "copied").exists()
 
 
 def test_refusals(tmp_path, monkeypatch):
