@@ -10,9 +10,14 @@ import click
 from cifake_keras.cli import data, detector, report, study
 from cifake_keras.runtime import interruption
 from cifake_keras.runtime.errors import UserError, of_the_disk
+from cifake_keras.runtime.text import printable
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ["KERAS_BACKEND"] = "tensorflow"
+
+
+# The commands that go on where they were stopped.
+_RESUMED = ("data", "run-grid", "examine")
 
 
 class _Commands(click.Group):
@@ -31,12 +36,14 @@ class _Commands(click.Group):
                 raise
             raise _failure(message) from error
         except interruption.Interrupted as interrupted:
-            click.echo("Interrupted. What is finished is kept; the same command goes on from there.", err=True)
+            resumed = context.invoked_subcommand in _RESUMED
+            kept = " What is finished is kept; the same command goes on from there." * resumed
+            click.echo(f"Interrupted.{kept}", err=True)
             raise SystemExit(interrupted.status) from None
 
 
 def _failure(message: str, status: int = UserError.status) -> SystemExit:
-    click.echo(f"Error: {message}", err=True)
+    click.echo(f"Error: {printable(message, lines=True)}", err=True)
     return SystemExit(status)
 
 

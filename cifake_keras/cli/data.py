@@ -112,7 +112,7 @@ def list_(data_dir: Path) -> None:
     """List the sources: their images, what they are for, their licence, and how to get them."""
     from rich.console import Console
 
-    Console().print(_table(data_dir))
+    Console(markup=False, emoji=False).print(_table(data_dir))
     for (origin, licence), sources in itertools.groupby(
         protocol.SOURCES.values(), key=lambda source: (source.origin, source.licence)
     ):

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from cifake_keras.runtime.errors import Unfinished, UserError
+from cifake_keras.runtime.text import printable
 
 _paths = click.argument("paths", metavar="PATH...", nargs=-1, required=True)
 _model = click.option(
@@ -46,7 +47,7 @@ def _end(unanswered: list, answered: int) -> None:
     unanswered: answers with errors. answered: how many others there were.
     """
     for answer in unanswered:
-        click.echo(f"{click.format_filename(answer.path)}: {answer.error}", err=True)
+        click.echo(printable(f"{click.format_filename(answer.path)}: {answer.error}"), err=True)
     if not answered:
         raise UserError("There was no image to answer: name image files, or folders with some.")
     if unanswered:

@@ -18,6 +18,7 @@ from click import format_filename
 from cifake_keras.detector import Detector, load_detector
 from cifake_keras.protocol import IMAGE_SIZE
 from cifake_keras.runtime import interruption
+from cifake_keras.runtime.text import printable
 from cifake_keras.sources import reading
 
 _CHUNK = 64  # few enough for a hundred photographs to be shared among processes
@@ -123,16 +124,11 @@ def _rows(answers: list[Answer], threshold: float) -> list[dict[str, object]]:
 
 def _table(rows: list[dict]) -> str:
     return "".join(
-        f"{row['probability_fake']:6.1%}  {row['verdict']}  {_printable(row['path'])}"
+        f"{row['probability_fake']:6.1%}  {row['verdict']}  {printable(row['path'])}"
         + (f"  ({row['warning']})" if row["warning"] else "")
         + "\n"
         for row in rows
     )
-
-
-def _printable(name: str) -> str:
-    """A file's name may hold characters that move a terminal's cursor."""
-    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in name)
 
 
 def _csv(rows: list[dict]) -> str:

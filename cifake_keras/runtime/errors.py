@@ -19,7 +19,7 @@ class Unfinished(UserError):
 def of_the_disk(error: Exception) -> str | None:
     """The message for a full or read-only disk, for which TensorFlow, HDF5 and array_record have their own errors."""
     problem = _of_the_disk(error)
-    return problem and f"{problem}. Nothing half-written was left; mend it and run the command again."
+    return problem and f"{problem}. Mend it, and run the command again."
 
 
 def _of_the_disk(error: Exception) -> str | None:

@@ -12,7 +12,9 @@ from typing import Protocol, TypeVar
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-console = Console(stderr=True, highlight=False, soft_wrap=True)
+from cifake_keras.runtime.text import printable
+
+console = Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
 
 Item = TypeVar("Item")
 
@@ -58,7 +60,7 @@ def say(text: str) -> None:
     if _relay:
         _relay.send(("say", text))
     else:
-        console.print(f"{time.strftime('%H:%M:%S')} {text}", markup=False)
+        console.print(f"{time.strftime('%H:%M:%S')} {printable(text, lines=True)}")
 
 
 @contextlib.contextmanager
@@ -75,13 +77,13 @@ def task(title: str, total: int | None) -> Iterator[Callable[[int], None]]:
 @contextlib.contextmanager
 def bars() -> Iterator[Callable[[str, int | None, int | None], None]]:
     """Yields update(title, done, total); done is None when a task has ended, and its bar goes."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     shown: dict[str, TaskID] = {}
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
 
         def update(title: str, done: int | None, total: int | None = None) -> None:
             if title not in shown:
-                shown[title] = progress.add_task(title, total=total)
+                shown[title] = progress.add_task(printable(title), total=total)
             if done is None:
                 progress.remove_task(shown.pop(title))
             else:
