@@ -1,6 +1,7 @@
 """Fetching from a real server on loopback: what comes is right and whole, or one sentence says what to do."""
 
 import contextlib
+import gzip
 import hashlib
 import io
 import itertools
@@ -23,7 +24,7 @@ from support import REAL_DATA, cifake_members, command, picture, write_zip
 
 from cifake_keras.runtime.errors import UserError
 from cifake_keras.sources import reading
-from cifake_keras.sources.fetching import origins
+from cifake_keras.sources.fetching import multipart, origins
 from cifake_keras.sources.fetching.download import Unavailable, download
 from cifake_keras.sources.fetching.multipart import fetch_images
 
@@ -38,7 +39,8 @@ class Server(ThreadingHTTPServer):
     cut: closes the connection after so many bytes, `cuts` times. stall: sends half and then nothing. ranges, length:
     whether it knows Range, and tells Content-Length. claimed: a length that is not so. part_of: the byte from which it
     sends a part, whatever it is asked for. encoding: what it says of the content. slow: seconds before it answers.
-    redirect: where it sends everyone.
+    redirect: where it sends everyone. drip: seconds between a byte and the next. more: bytes that it sends after the
+    content, of which it tells no length.
     requests: (path, first byte).
     """
 
@@ -50,6 +52,7 @@ class Server(ThreadingHTTPServer):
         self.cut, self.cuts, self.stall, self.ranges, self.length, self.claimed = None, 1, False, True, True, None
         self.failures: list[int] = []
         self.part_of, self.encoding, self.slow, self.redirect = None, None, 0.0, None
+        self.drip, self.more = 0.0, 0
         self.requests: list[tuple[str, int]] = []
         self.released = threading.Event()
         self.address = f"http://127.0.0.1:{self.server_port}"
@@ -70,8 +73,8 @@ class Handler(BaseHTTPRequestHandler):
             server.requests.append((path, 0))
             self.send_response(302)
             self.send_header("Location", server.redirect)
-            self.send_header("Content-Length", "0")
-            return self.end_headers()
+            self.end_headers()
+            return self._send(b"")
         content, start = server.files[path], 0
         asked = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
         if asked and server.ranges and self.headers.get("If-Range") == server.etag:
@@ -92,7 +95,12 @@ class Handler(BaseHTTPRequestHandler):
         self._send(content[start:])
 
     def _send(self, content: bytes):
-        if self.server.stall:
+        if self.server.drip:
+            for byte in content:
+                if self.server.released.wait(self.server.drip):
+                    return
+                self.wfile.write(bytes([byte]))
+        elif self.server.stall:
             self.wfile.write(content[: len(content) // 2])
             self.server.released.wait(30)
         elif self.server.cut and self.server.cuts:
@@ -100,6 +108,9 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(content[: self.server.cut])
         else:
             self.wfile.write(content)
+            with contextlib.suppress(OSError):  # the other end has had enough
+                for _ in range(self.server.more // len(CONTENT)):
+                    self.wfile.write(CONTENT)
 
     def log_message(self, *_):
         pass
@@ -121,6 +132,16 @@ def serving(files: dict[str, bytes]):
 def server():
     with serving({"/x.zip": CONTENT}) as server:
         yield server
+
+
+@contextlib.contextmanager
+def memory_below(limit: int):
+    tracemalloc.start()
+    try:
+        yield
+        assert tracemalloc.get_traced_memory()[1] < limit
+    finally:
+        tracemalloc.stop()
 
 
 def fetch(server: Server, target: Path, pauses=(), patience=(5, 5), **options) -> Path:
@@ -237,6 +258,41 @@ def test_stalling_server_is_given_up(server, tmp_path):
     assert time.monotonic() - begun < 20 and not (tmp_path / "x.zip").exists()
 
 
+def test_dripping_server_is_given_up(server, tmp_path):
+    """Each byte comes in time, and all of them in a day."""
+    server.drip = 0.05
+    released = threading.Timer(15, server.released.set)
+    released.start()
+    begun = time.monotonic()
+    with pytest.raises(Unavailable, match="does not answer in time"):
+        fetch(server, tmp_path / "x.zip", patience=(5, 0.5))
+    assert time.monotonic() - begun < 10
+    released.cancel()
+
+
+@pytest.mark.parametrize("expected, most", [({"size": 1_000_000}, 1_000_000), ({"most": 2_000_000}, 2_000_000)])
+def test_more_than_was_announced_is_not_written(server, tmp_path, expected, most):
+    server.length, server.more = False, 2**26
+    with pytest.raises(UserError, match=rf"x\.zip has more than {most:,} bytes.*, and was deleted; run"):
+        fetch(server, tmp_path / "x.zip", **expected)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_without_a_length_leaves_room_on_the_disk(server, tmp_path, monkeypatch):
+    server.length = False
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10**9, 0, 10**6))
+    with pytest.raises(UserError, match=r"more than 900,000 bytes, .* has room for"):
+        fetch(server, tmp_path / "x.zip")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_comes_with_a_redirect_is_not_read(server, tmp_path):
+    server.more = 2**27
+    with serving({"/x.zip": CONTENT}) as other, memory_below(2**25):
+        server.redirect = f"{other.address}/x.zip"
+        assert fetch(server, tmp_path / "x.zip", digest=DIGEST).exists()
+
+
 def test_absent_file_and_absent_network(server, tmp_path):
     with pytest.raises(Unavailable, match="404 Not Found"):
         download(f"{server.address}/y.zip", tmp_path / "y.zip", pauses=(60,))
@@ -323,17 +379,131 @@ def test_a_member_that_expands_too_far_is_refused_without_being_held(tmp_path, c
             member = tarfile.TarInfo(f"set/{name}.png")
             member.size = reading.MAX_BYTES + 1 if name == "bomb" else len(content.getvalue())
             archive.addfile(member, content)
-    files, piece = parts(1, 1), f"{FOLDER}/set.tar.gz.0"
-    files[f"/datasets/own/set/resolve/main/{piece}"] = buffer.getvalue()
-    entry = {"path": piece, "size": len(buffer.getvalue())}
-    files[f"/api/datasets/own/set/tree/main/{FOLDER}"] = json.dumps([entry]).encode()
-    tracemalloc.start()
-    with serving(files) as server:
+    with memory_below(2**25), serving(tar_parts(buffer.getvalue())) as server:
         found = fetch_set(server, tmp_path / "set.zip", 2)
-    assert tracemalloc.get_traced_memory()[1] < 2**25
-    tracemalloc.stop()
     assert found == {"set/a.png": b"first", "set/b.png": b"second"}
     assert "refused set/bomb.png: 134,217,729 bytes are too many" in capsys.readouterr().err
+
+
+def tar_parts(content: bytes, **entry) -> dict[str, bytes]:
+    """Hugging Face's listing of one part, with other values of its entry where given, and the part."""
+    piece = f"{FOLDER}/set.tar.gz.0"
+    listing = [{"path": piece, "size": len(content)} | entry]
+    return {
+        f"/datasets/own/set/resolve/main/{piece}": content,
+        f"/api/datasets/own/set/tree/main/{FOLDER}": json.dumps(listing).encode(),
+    }
+
+
+def tar_of(*members: tuple[tarfile.TarInfo, bytes], **options) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz", **options) as archive:
+        for member, content in members:
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def of_type(kind: bytes, name: str = "long") -> tarfile.TarInfo:
+    member = tarfile.TarInfo(name)
+    member.type = kind
+    return member
+
+
+@pytest.mark.parametrize("kind", [tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, tarfile.XHDTYPE, tarfile.XGLTYPE])
+def test_a_header_without_end_is_refused_without_being_held(tmp_path, kind):
+    content = tar_of((of_type(kind), bytes(2**27)), (tarfile.TarInfo("a.png"), b"a"), compresslevel=1)
+    refused = pytest.raises(UserError, match="a header of more than 32,768 bytes")
+    with memory_below(2**25), serving(tar_parts(content)) as server, refused:
+        fetch_set(server, tmp_path / "set.zip", 1)
+
+
+def test_long_names_are_read(tmp_path):
+    for kind in (tarfile.GNU_FORMAT, tarfile.PAX_FORMAT):
+        name = "a/" * 400 + f"{kind}.png"
+        with serving(tar_parts(tar_of((tarfile.TarInfo(name), b"a"), format=kind))) as server:
+            assert fetch_set(server, tmp_path / f"{kind}.zip", 1) == {name: b"a"}
+
+
+def test_members_are_not_held_and_not_without_number(tmp_path, monkeypatch):
+    content = tar_of(
+        *((of_type(tarfile.DIRTYPE, f"{i}"), b"") for i in range(10_000)), (tarfile.TarInfo("a.png"), b"a")
+    )
+    with serving(tar_parts(content)) as server:
+        with memory_below(2**22):
+            assert fetch_set(server, tmp_path / "set.zip", 1) == {"a.png": b"a"}
+        monkeypatch.setattr(multipart, "_MEMBERS", 10_000)
+        with pytest.raises(UserError, match="more than 10,000 members"):
+            fetch_set(server, tmp_path / "other.zip", 1)
+
+
+def test_a_member_of_an_earlier_ones_name_or_of_one_that_no_list_takes_is_refused(tmp_path, capsys):
+    names = ["a.png", "a.png", "n" * 1_001 + ".png", "\udcff.png", "b.png"]
+    content = tar_of(*((tarfile.TarInfo(name), name[:1].encode(errors="replace")) for name in names))
+    with serving(tar_parts(content)) as server:
+        assert fetch_set(server, tmp_path / "set.zip", 4) == {"a.png": b"a", "b.png": b"b"}
+    told = capsys.readouterr().err
+    assert "a member before it has its name" in told and "longer than 1,000" in told and "its name is no text" in told
+
+
+def test_a_member_of_an_exabyte_ends(tmp_path):
+    """tarfile would ask for the rest of it, ten kilobytes at a time."""
+    member = tarfile.TarInfo("a.txt")
+    member.size = 2**60
+    content = gzip.compress(member.tobuf() + bytes(1024))
+    with serving(tar_parts(content)) as server, pytest.raises(UserError, match="sparse, too large"):
+        fetch_set(server, tmp_path / "set.zip", 1)
+
+
+@pytest.mark.parametrize("sparse", [{"map": "1,x"}, {"major": "1", "minor": "0"}, {"map": "0,1", "realsize": "x"}])
+def test_sparse_members_are_refused(tmp_path, sparse):
+    member = tarfile.TarInfo("a.png")
+    member.pax_headers = {f"GNU.sparse.{key}": value for key, value in sparse.items()}
+    content = tar_of((member, b"x" * 600), format=tarfile.PAX_FORMAT)
+    with serving(tar_parts(content)) as server, pytest.raises(UserError, match="do not make an archive"):
+        fetch_set(server, tmp_path / "set.zip", 1)
+
+
+LISTINGS = ["{}", '{"error": "gated"}', "[1, null, []]", "[{}]", '[{"path": 1, "size": 1}]', "1" * 5_000, "[" * 100_000]
+WHOLE = {"path": f"{FOLDER}/set.tar.gz.0", "size": 1}
+ENTRIES: list[dict] = [
+    {"path": f"{FOLDER}/a\0.tar.gz.0"},
+    {"path": f"{FOLDER}/\ud800.tar.gz.0"},
+    {"path": f"{FOLDER}/a.tar.gz.{'1' * 5_000}"},
+    {"path": f"{FOLDER}/{'a' * 300}.tar.gz"},
+    {"size": None},
+    {"size": -1},
+    {"size": "1"},
+    {"size": True},
+]
+
+
+@pytest.mark.parametrize("listing", LISTINGS + [json.dumps([WHOLE | entry]) for entry in ENTRIES])
+def test_a_listing_of_another_kind_ends_in_one_sentence(tmp_path, listing):
+    answers = {f"/api/datasets/own/set/tree/main/{FOLDER}": listing.encode()}
+    with (
+        serving(answers) as server,
+        pytest.raises(UserError, match=r"no \.tar\.gz parts in .*; give images with --from"),
+    ):
+        fetch_set(server, tmp_path / "set.zip", 1)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.parametrize("lfs", [None, [], {"oid": 1}, {"oid": "1"}, {}])
+def test_a_listing_without_a_digest_is_taken(tmp_path, lfs):
+    content = tar_of((tarfile.TarInfo("a.png"), b"a"))
+    with serving(tar_parts(content, lfs=lfs)) as server:
+        assert fetch_set(server, tmp_path / "set.zip", 1) == {"a.png": b"a"}
+
+
+def test_a_part_that_is_listed_twice_is_no_reason_to_fail(tmp_path):
+    content = tar_of((tarfile.TarInfo("a.png"), b"a"))
+    answers = tar_parts(content)
+    listing = next(path for path in answers if "/tree/" in path)
+    (entry,) = json.loads(answers[listing])
+    answers[listing] = json.dumps([entry, entry | {"lfs": {"oid": hashlib.sha256(content).hexdigest()}}]).encode()
+    with serving(answers) as server:
+        assert fetch_set(server, tmp_path / "set.zip", 1) == {"a.png": b"a"}
 
 
 def test_truncated_archive_in_parts_is_refused(tmp_path):

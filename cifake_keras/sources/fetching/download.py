@@ -3,9 +3,11 @@
 import re
 import shutil
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import requests
+import urllib3
 
 from cifake_keras.runtime import files
 from cifake_keras.runtime.errors import UserError
@@ -16,6 +18,13 @@ PAUSES = (1, 4, 16)
 
 # Seconds to wait for a connection, and for the next bytes.
 PATIENCE = (10, 60)
+
+# Bytes of a file of which no size is known: the largest of the study has a few hundred MB.
+MOST = 2**34
+
+_SHARE = 0.9  # of the free space, which a file of unknown length may fill
+_SLOWEST = 1_000  # bytes a second; what is slower, as long as `PATIENCE`, is given up,
+_LONGEST = 86_400  # and so is what takes a day
 
 _NO_ADDRESS = (requests.exceptions.InvalidSchema, requests.exceptions.InvalidURL, requests.exceptions.TooManyRedirects)
 
@@ -33,50 +42,44 @@ def download(
     *,
     size: int | None = None,
     digest: str | None = None,
+    most: int = MOST,
     pauses: tuple[float, ...] = PAUSES,
     patience: tuple[float, float] = PATIENCE,
 ) -> None:
     """Fetches `url` to `target`, unless it exists.
 
     The bytes received stay in `<target>.part`, from which the next attempt, or the next call, goes on. size: in bytes;
-    digest: SHA-256; checked where given. Raises Unavailable, and UserError where the disk is too small or the file is
-    not the right one.
+    digest: SHA-256; checked where given. most: bytes that are taken where no size is given. Raises Unavailable, and
+    UserError where the disk is too small or the file is not the right one.
     """
     # Whoever wants the same file waits, and finds it there: two that wrote one part would mix them.
     with files.claim(target.with_name(f"{target.name}.claim")):
         if not target.exists():
-            _fetch(url, target, size, digest, pauses, patience)
+            part = target.with_name(f"{target.name}.part")
+            _fetch(url, part, most if size is None else size, pauses, patience)
+            _verify(url, part, size, digest)
+            _tag(part).unlink(missing_ok=True)
+            part.rename(target)
 
 
-def _fetch(
-    url: str,
-    target: Path,
-    size: int | None,
-    digest: str | None,
-    pauses: tuple[float, ...],
-    patience: tuple[float, float],
-) -> None:
-    part = target.with_name(f"{target.name}.part")
+def _fetch(url: str, part: Path, most: int, pauses: tuple[float, ...], patience: tuple[float, float]) -> None:
     for pause in (*pauses, None):
         try:
-            _go_on(url, part, patience)
-            break
+            return _go_on(url, part, most, patience)
         except requests.RequestException as error:
             if pause is None or _is_final(error):
                 raise Unavailable(reason(error)) from error
             say(f"{url}: {reason(error)}; trying again in {pause} s")
             time.sleep(pause)
-    _verify(url, part, size, digest)
-    _tag(part).unlink(missing_ok=True)
-    part.rename(target)
 
 
-def _go_on(url: str, part: Path, patience: tuple[float, float]) -> None:
+def _go_on(url: str, part: Path, most: int, patience: tuple[float, float]) -> None:
     received = part.stat().st_size if part.exists() else 0
     headers = {"Accept-Encoding": "identity"}
     if received and _tag(part).exists():
         headers |= {"Range": f"bytes={received}-", "If-Range": _tag(part).read_text()}
-    with requests.get(url, headers=headers, stream=True, timeout=patience) as response:
+    hooks = {"response": _drop_redirect}
+    with requests.get(url, headers=headers, stream=True, timeout=patience, hooks=hooks) as response:
         if response.status_code == requests.codes.requested_range_not_satisfiable:
             part.unlink()  # longer than what the server has
         response.raise_for_status()
@@ -84,7 +87,13 @@ def _go_on(url: str, part: Path, patience: tuple[float, float]) -> None:
         start = _start(response) if response.status_code == requests.codes.partial_content else 0
         if start not in (0, received):
             raise requests.exceptions.InvalidHeader(f"a part from byte {start:,} on, not from {received:,}")
-        _receive(response, part, start)
+        _receive(response, part, start, most, patience[1])
+
+
+def _drop_redirect(response: requests.Response, **_: object) -> None:
+    """requests would read what comes with a redirect, however much that is, into memory."""
+    if response.is_redirect:
+        response.raw.close()
 
 
 def _start(response: requests.Response) -> int:
@@ -102,18 +111,49 @@ def _refuse_encoded(response: requests.Response) -> None:
         raise requests.exceptions.ContentDecodingError(f"the file came encoded ({encoding[:20]})")
 
 
-def _receive(response: requests.Response, part: Path, start: int) -> None:
+def _receive(response: requests.Response, part: Path, start: int, most: int, patience: float) -> None:
     """Writes the body to `part` from byte `start` on. Raises RequestException where the transfer is cut short."""
     length = response.headers.get("Content-Length", "")
     total = start + int(length) if re.fullmatch(r"\d{1,20}", length) else None
     with open(part, "r+b" if start else "wb") as file:
         file.seek(start)
         _require_space(part, total and total - start)
+        most = min(most, start + int(_SHARE * shutil.disk_usage(part.parent).free)) if total is None else most
         _remember(response, part)
         with task(f"Fetching {part.stem} (MB)", total and total // _MB) as update:
-            for chunk in response.iter_content(_CHUNK):
-                file.write(chunk)
+            for piece in _pieces(response, patience):
+                if max(total or 0, file.tell() + len(piece)) > most:
+                    raise _too_long(response.url, part, most)
+                file.write(piece)
                 update(file.tell() // _MB)
+
+
+def _pieces(response: requests.Response, patience: float) -> Iterator[bytes]:
+    """The body as it comes. Raises RequestException where it breaks off, or comes so slowly that it might as well."""
+    begun = since = time.monotonic()
+    received = 0
+    try:
+        while piece := response.raw.read1(_CHUNK, decode_content=False):  # others wait for the whole piece
+            yield piece
+            received += len(piece)
+            now = time.monotonic()
+            if now - since > patience:
+                if received < _SLOWEST * patience or now - begun > _LONGEST:
+                    raise requests.Timeout
+                since, received = now, 0
+    except urllib3.exceptions.ReadTimeoutError as error:
+        raise requests.Timeout from error
+    except urllib3.exceptions.HTTPError as error:
+        raise requests.exceptions.ChunkedEncodingError from error
+
+
+def _too_long(url: str, part: Path, most: int) -> UserError:
+    part.unlink()
+    _tag(part).unlink(missing_ok=True)
+    return UserError(
+        f"{url} has more than {most:,} bytes, more than was announced or {part.parent} has room for, and was deleted; "
+        "run the command again, name a folder on another disk with --data-dir, or give a right one with --from."
+    )
 
 
 def _tag(part: Path) -> Path:

@@ -6,15 +6,16 @@ million cost one part of the download and of the disk.
 
 import gzip
 import io
+import json
 import re
 import shutil
 import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterator
-from operator import itemgetter
+from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cifake_keras.runtime import files
 from cifake_keras.runtime.errors import UserError
@@ -25,8 +26,16 @@ from cifake_keras.sources.fetching.download import download
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-_PART = re.compile(r"\.tar\.gz(?:\.(\d+))?$")
+_PART = re.compile(r"([\w.+ -]{1,200}\.tar\.gz(?:\.(\d{1,6}))?)", re.ASCII)
+_DIGEST = re.compile("[0-9a-f]{64}")
 _CHUNK = 2**20
+
+_LISTING = 2**22  # bytes of the list of a folder
+_HEADERS = 2**15  # bytes of an archive that a member may take beside its content: twice its name, mostly
+_GLOBAL = 100  # headers that hold for all members, each of which gets a copy
+_NAME = 1_000  # characters of a member's name, as all names are held until the last
+_MEMBERS = 2**20  # of an archive, of which the study wants a tenth at most
+_LARGEST = 2**34  # bytes of a member that is passed over
 
 
 def fetch_images(host: str, repository: str, folder: str, count: int, target: Path) -> None:
@@ -76,43 +85,112 @@ def _pieces(part: Path) -> Iterator[bytes]:
     part.unlink()
 
 
+class _Part(NamedTuple):
+    """A part as the folder's listing has it. digest: SHA-256, where the listing says it."""
+
+    number: int
+    name: str
+    size: int
+    digest: str | None
+
+
 def _fetched(host: str, repository: str, folder: str, parts: Path) -> Iterator[Path]:
     """Yields the parts in order, each fetched when it is needed."""
     listing = parts / "listing.json"
-    download(f"{host}/api/datasets/{repository}/tree/main/{folder}", listing)
-    matches = [(_PART.search(entry["path"]), entry) for entry in files.read_json(listing)]
-    numbered = [(int(match[1] or 0), entry) for match, entry in matches if match]
-    listing.unlink()
-    if not numbered:
+    download(f"{host}/api/datasets/{repository}/tree/main/{folder}", listing, most=_LISTING)
+    listed = _listed(_read(listing))
+    if not listed:
         raise UserError(f"{host}/datasets/{repository} has no .tar.gz parts in {folder}; give images with --from.")
-    for _, entry in sorted(numbered, key=itemgetter(0)):
-        path = entry["path"]
-        part = parts / path.rpartition("/")[2]
-        digest = entry.get("lfs", {}).get("oid")
-        download(f"{host}/datasets/{repository}/resolve/main/{path}", part, size=entry["size"], digest=digest)
-        yield part
+    for part in sorted(listed, key=attrgetter("number")):
+        path = parts / part.name
+        address = f"{host}/datasets/{repository}/resolve/main/{folder}/{part.name}"
+        download(address, path, size=part.size, digest=part.digest)
+        yield path
+
+
+def _read(listing: Path) -> Any:
+    """Deletes the file, so that a bad one is asked for again. None where it is no JSON."""
+    try:
+        return json.loads(listing.read_bytes())
+    except (ValueError, RecursionError):
+        return None
+    finally:
+        listing.unlink()
+
+
+def _listed(entries: Any) -> list[_Part]:
+    """The parts among the files of a listing, of which nothing is taken for granted."""
+    entries = entries if isinstance(entries, list) else []
+    return [part for entry in entries if isinstance(entry, dict) and (part := _part(entry))]
+
+
+def _part(entry: dict) -> _Part | None:
+    match = _PART.fullmatch(str(entry.get("path")).rpartition("/")[2])
+    size = entry.get("size")
+    if not match or type(size) is not int or size not in range(2**50):
+        return None
+    lfs = entry.get("lfs")
+    digest = str(lfs.get("oid")) if isinstance(lfs, dict) else ""
+    return _Part(int(match[2] or 0), match[1], size, digest if _DIGEST.fullmatch(digest) else None)
 
 
 def _images(stream: _Stream, count: int, folder: str) -> Iterator[tuple[str, bytes]]:
     """Yields (name, content) up to `count` times. Stops reading, and so fetching, at the last one.
 
-    A member that expands to more than `reading` takes is reported and passed over, and never in memory.
+    What `reading` would not take is reported and passed over, and never in memory.
     """
-    left = count
+    names: set[str] = set()
     try:
-        # Expanded here, as tarfile's own "r|gz" expands a piece without bound.
-        expanded = gzip.GzipFile(fileobj=io.BufferedReader(stream))
-        with tarfile.open(fileobj=expanded, mode="r|") as archive:
-            for member in archive:
-                file = archive.extractfile(member) if member.isfile() and reading.is_image(member.name) else None
-                if file is None:
-                    continue
-                if member.size > reading.MAX_BYTES:
-                    say(f"refused {member.name}: {member.size:,} bytes are too many")
-                else:
-                    yield member.name, file.read()
-                    left -= 1
-                if not left:
-                    return
-    except (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error) as error:
+        for archive, member in _members(stream):
+            file = archive.extractfile(member) if member.isfile() and reading.is_image(member.name) else None
+            if file is None:
+                continue
+            if problem := _problem(member, names):
+                say(f"refused {member.name[:_NAME]}: {problem}")
+            else:
+                names.add(member.name)
+                yield member.name, file.read()
+            if len(names) == count:
+                return
+    except (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error, ValueError) as error:  # the last of tarfile's own
         raise UserError(f"The parts of {folder} do not make an archive ({error}); give images with --from.") from error
+
+
+def _problem(member: tarfile.TarInfo, names: set[str]) -> str | None:
+    if member.size > reading.MAX_BYTES:
+        return f"{member.size:,} bytes are too many"
+    if len(member.name) > _NAME:
+        return f"its name is longer than {_NAME:,} characters"
+    if "\0" in member.name or member.name.encode(errors="replace").decode() != member.name:
+        return "its name is no text"
+    return "a member before it has its name" if member.name in names else None
+
+
+def _members(stream: _Stream) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo]]:
+    """The members of an archive with it. Raises TarError where its headers would take more than they may."""
+    # Expanded here, as tarfile's own "r|gz" expands a piece without bound.
+    bounded = _Bounded(gzip.GzipFile(fileobj=io.BufferedReader(stream)))
+    with tarfile.open(fileobj=bounded, mode="r|") as archive:
+        for _ in range(_MEMBERS):
+            member = archive.next()
+            if member is None:
+                return
+            archive.members.clear()  # type: ignore[attr-defined] # it would hold them all
+            if member.issparse() or archive.offset - member.offset > _LARGEST or len(archive.pax_headers) > _GLOBAL:
+                raise tarfile.ReadError("a member that is sparse, too large, or of too many headers")
+            bounded.end = archive.offset + _HEADERS
+            yield archive, member
+    raise tarfile.ReadError(f"more than {_MEMBERS:,} members")
+
+
+class _Bounded(io.RawIOBase):
+    """A file that is read no further than `end`: tarfile would hold a header of any length whole."""
+
+    def __init__(self, file: gzip.GzipFile):
+        self._file, self._asked, self.end = file, 0, _HEADERS
+
+    def read(self, size: int = -1, /) -> bytes:
+        self._asked += size
+        if self._asked > self.end:
+            raise tarfile.ReadError(f"a header of more than {_HEADERS:,} bytes")
+        return self._file.read(size)
