@@ -19,6 +19,18 @@ from cifake_keras.sources import FILE_COLUMNS, FILES, QUARANTINE, entries, finge
 from cifake_keras.sources.entries import Entry, Outcome
 
 
+def features() -> tfds.features.FeaturesDict:
+    """What an example of every source has."""
+    return tfds.features.FeaturesDict(
+        {
+            "image": tfds.features.Image(shape=(None, None, 3), encoding_format="png"),
+            "label": tfds.features.ClassLabel(names=CLASSES),
+            "generator": tfds.features.Text(),
+            "filename": tfds.features.Text(),
+        }
+    )
+
+
 class SourceBuilder(tfds.core.GeneratorBasedBuilder):
     """A TFDS builder whose examples have `image`, `label`, `generator` and `filename`.
 
@@ -46,14 +58,8 @@ class SourceBuilder(tfds.core.GeneratorBasedBuilder):
         self._kept: list[tuple[str, str, str, str]] = []  # as `fingerprint` takes them
 
     def _info(self) -> tfds.core.DatasetInfo:
-        features = {
-            "image": tfds.features.Image(shape=(None, None, 3), encoding_format="png"),
-            "label": tfds.features.ClassLabel(names=CLASSES),
-            "generator": tfds.features.Text(),
-            "filename": tfds.features.Text(),
-        }
         info = self.dataset_info_from_configs(
-            features=tfds.features.FeaturesDict(features),
+            features=features(),
             supervised_keys=("image", "label"),
             homepage=self.HOMEPAGE,
         )

@@ -154,10 +154,27 @@ def originals(data_dir: Path, dataset: str) -> pd.DataFrame:
 
 
 def stored(folder: Path) -> dict[str, Sequence[dict]]:
-    """The examples of a data set by split, as TFDS reads them, in the order of `Prepared.examples`."""
+    """The examples of a data set by split, as TFDS reads them, in the order of `Prepared.examples`.
+
+    Raises UserError where the files that tell TFDS how to read are not those that this package writes.
+    """
     import tensorflow_datasets as tfds
 
+    _check_features(folder)
     return dict(sorted(tfds.builder_from_directory(folder).as_data_source().items()))
+
+
+def _check_features(folder: Path) -> None:
+    """TFDS imports, and so runs, whatever module these files name for a feature."""
+    from google.protobuf.json_format import MessageToDict
+
+    from cifake_keras.sources.builder import features  # imports TFDS
+
+    written = MessageToDict(features().to_proto())
+    if files.read_json(folder / "features.json") != written or "features" in files.read_json(
+        folder / "dataset_info.json"
+    ):
+        raise UserError(f"{folder} says of its images what this package does not write; delete it and prepare it anew.")
 
 
 def row(split: str, example: dict) -> tuple[str, int, str, str, str]:

@@ -1,6 +1,7 @@
 """Verification: a bit that turns over in prepared data is found, and named where it can be."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from click.testing import CliRunner, Result
 from support import noise_png, write_zip
 
 from cifake_keras.cli import main
+from cifake_keras.runtime.errors import UserError
 from cifake_keras.sources import prepared
 from cifake_keras.sources.fingerprint import RECORD
 
@@ -121,3 +123,19 @@ def test_what_is_not_there_is_one_sentence(tmp_path):
     for names, told in (((), "holds no data"), (("CIFAKE", "x"), "holds no CIFAKE, x")):
         result = verify(tmp_path, *names)
         assert result.exit_code == 2 and told in result.stderr
+
+
+@pytest.mark.parametrize("file", ["features.json", "dataset_info.json"])
+def test_data_name_no_module_to_import(folder, tmp_path, monkeypatch, file):
+    """TFDS would import it; of the second file before it looks at the first."""
+    (tmp_path / "intruder.py").write_text("raise SystemExit('the intruder ran')")
+    monkeypatch.syspath_prepend(tmp_path)
+    tampered = json.loads((folder / file).read_text())
+    chosen = tampered if file == "features.json" else tampered.setdefault("features", {})
+    chosen["pythonClassName"] = "intruder.Feature"
+    (folder / file).write_text(json.dumps(tampered))
+    shutil.rmtree(folder / "32-nearest")
+    for act in (prepared.stored, lambda _: prepared.load(tmp_path, "image_folder/sdv15", "nearest")):
+        with pytest.raises(UserError, match="what this package does not write; delete it and prepare it anew"):
+            act(folder)
+    assert "what this package does not write" in verify(tmp_path).output
