@@ -6,6 +6,7 @@ The limits keep reading below 1 GiB of memory whatever it is given.
 import contextlib
 import hashlib
 import io
+import re
 import stat
 import textwrap
 import warnings
@@ -32,10 +33,15 @@ from cifake_keras.runtime.errors import UserError
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp")
 
+# What ends a run of pixels in a JPEG, or one of its segments; those without a length are left out.
+_MARKER = re.compile(rb"\xff+([^\x00\x01\xd0-\xd8\xff])")
+
 # As Pillow numbers it.
 _SUBSAMPLING = {0: "4:4:4", 1: "4:2:2", 2: "4:2:0"}
 
 MAX_PIXELS = 32_000_000  # decoding takes up to 24 bytes each
+MAX_SIDE = 2**16 - 1  # of height and width: JPEG's own; Pillow takes up to 40 bytes for a row
+MAX_SCANS = 50  # of a JPEG, each of which costs time for every pixel; programs write ten
 MAX_BYTES = 2**27  # of an image's file, or of what a member expands to: so many pixels uncompressed
 MAX_LIST = 2**26  # bytes of an archive's list of members: some 600,000, which take up to 0.8 GiB
 MAX_EXPANDED = 2**30  # bytes of all members of an archive,
@@ -195,13 +201,31 @@ def _opened(content: bytes) -> Iterator[Image.Image]:
     try:
         # Pillow warns of damage, and of many pixels, that are refused here or do no harm.
         with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(content), formats=FORMATS) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise UnreadableImage(f"{image.width} x {image.height} pixels are too many")
+            _check_cost(image, content)
             yield image
     except UnidentifiedImageError:
         raise UnreadableImage("not an image (JPEG, PNG, WebP, GIF or BMP), or damaged at its beginning") from None
     except Exception as error:  # Pillow meets damage with errors of any kind, struct.error among them
         raise UnreadableImage(_reason(error)) from error
+
+
+def _check_cost(image: Image.Image, content: bytes) -> None:
+    if image.width * image.height > MAX_PIXELS or max(image.size) > MAX_SIDE:
+        raise UnreadableImage(f"{image.width} x {image.height} pixels are too many")
+    many = content.count(b"\xff\xda") > MAX_SCANS  # their markers at most, and quickly
+    if many and isinstance(image, JpegImagePlugin.JpegImageFile) and _scans(content) > MAX_SCANS:
+        raise UnreadableImage(f"its pixels come in more than {MAX_SCANS} scans")
+
+
+def _scans(content: bytes) -> int:
+    """How often a JPEG goes over its pixels. Looks for markers as libjpeg does, and so not into segments."""
+    scans = place = 0
+    while match := _MARKER.search(content, place):
+        if match[1] == b"\xd9":  # the end, which anything may follow
+            break
+        scans += match[1] == b"\xda"
+        place = match.end() + int.from_bytes(content[match.end() : match.end() + 2])
+    return scans
 
 
 def _rgb(image: Image.Image) -> Image.Image:

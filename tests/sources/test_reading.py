@@ -102,6 +102,36 @@ def test_as_many_pixels_as_the_limit_are_read(monkeypatch):
     assert reading.decode(noise_png(1)).shape == (48, 48, 3)
 
 
+@pytest.mark.parametrize("size", [(1, 65_536), (65_536, 1)])
+def test_what_is_longer_than_any_jpeg_is_refused(size):
+    """A million rows of 32 pixels would take more memory than as many pixels in a square."""
+    with pytest.raises(reading.UnreadableImage, match="pixels are too many"):
+        reading.decode(encoded(Image.new("RGBA", size)))
+    kept = tuple(side - (side > 1) for side in size)
+    assert reading.decode(encoded(Image.new("RGBA", kept))).shape == (*kept[::-1], 3)
+
+
+def progressive(scans: int, segment: bytes = b"", trailer: bytes = b"") -> bytes:
+    """A JPEG with its last scan repeated until it has so many, a segment at the beginning, and a trailer."""
+    content = encoded(Image.fromarray(noise(1)), "JPEG", progressive=True)
+    last = content[content.rindex(b"\xff\xc4", 0, content.rindex(b"\xff\xda")) : -2]
+    repeated = last * (scans - content.count(b"\xff\xda"))
+    application = b"\xff\xe5" + struct.pack(">H", len(segment) + 2) + segment
+    return content[:2] + application + content[2:-2] + repeated + b"\xff\xd9" + trailer
+
+
+def test_a_jpeg_of_very_many_scans_is_refused():
+    with pytest.raises(reading.UnreadableImage, match="more than 50 scans"):
+        reading.decode(progressive(51))
+
+
+def test_what_only_looks_like_scans_is_not_counted():
+    """In a segment, such as a thumbnail's, and after the end, where telephones put films."""
+    looks = b"\xff\xda\x00\x02" * 60
+    assert np.array_equal(reading.decode(progressive(10, looks, looks)), reading.decode(progressive(10)))
+    assert reading.decode(progressive(50)).shape == (48, 48, 3)
+
+
 def test_kernels_differ_and_small_images_stay_untouched():
     image = noise(5)
     resized = {kernel: reading.resize(image, 32, kernel).astype(int) for kernel in protocol.KERNELS}
