@@ -38,9 +38,10 @@ STARTING = 2  # seconds, in which a command imports what it needs and does nothi
 # When a kill comes at most, as a multiple of what the command takes undisturbed; run-grid goes on where it was killed.
 LATEST = {"data": 1.2, "run-grid": 0.5, "tables": 1.2}
 
-# They differ from run to run, or hold more after a kill. Digests do, as Keras writes the names of layers beside their
-# weights, and counts them up as long as a process lives; the weights themselves are compared.
-TIMED = {"seconds", "environment", cells.WEIGHTS, model_card.DIGESTS}
+# They differ from run to run, or hold more after a kill. Digests do, as a history has the seconds of each epoch, and as
+# Keras writes the names of layers beside their weights, and counts them up as long as a process lives; the weights
+# themselves are compared.
+TIMED = {"seconds", "environment", cells.HISTORY, cells.WEIGHTS, model_card.DIGESTS}
 PASSING = {cells.CHECKPOINT, executors.LOG, executors.FAILURE}
 
 # The probabilities that SavedModels answer to the same 64 images, a line of JSON each; as float64 they are exact.

@@ -1,8 +1,11 @@
 """Cells of the grid and their folders: what is to be done, what is done. Imports no TensorFlow."""
 
+import contextlib
+import functools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from cifake_keras import protocol
 from cifake_keras.runtime import files
@@ -11,9 +14,12 @@ from cifake_keras.runtime.errors import UserError
 RUNS = "runs"  # below a results folder
 CONFIG, HISTORY, PREDICTIONS, METRICS = "config.json", "history.csv", "predictions.csv", "metrics.json"
 WEIGHTS = "model.weights.h5"
-EXAMINATION = "examination"  # a folder in a cell's
+EXAMINATION, SCORES, DISPERSION = "examination", "scores.npz", "dispersion.csv"  # a folder in a cell's, and its files
 CHECKPOINT, CURVES = "checkpoint.npz", "tensorboard"
 DONE, UNFINISHED, ABSENT = "done", "unfinished", "to do"
+
+# What metrics.json, which is written last, records the digests of.
+_VOUCHED_FOR = (HISTORY, PREDICTIONS, WEIGHTS, SCORES, DISPERSION)
 
 
 @dataclass(frozen=True)
@@ -119,7 +125,11 @@ def is_done(folder: Path, config: dict) -> bool:
 
 def read_config(folder: Path) -> dict:
     """The settings that a folder's work was done with; those that earlier versions did not record are filled in."""
-    recorded = files.read_json(folder / CONFIG)
+    with as_written(folder / CONFIG):
+        return _completed(folder, dict(files.read_json(folder / CONFIG)))
+
+
+def _completed(folder: Path, recorded: dict) -> dict:
     if "autoencoder" not in recorded:
         return recorded
     others = {key: value for key, value in recorded.items() if key != "autoencoder"}
@@ -139,14 +149,49 @@ def _unrecorded(step: str, training: dict | None) -> dict:
     return described | {"training": described["training"] | {"hyperparameters": training}}
 
 
-def check_weights(folder: Path) -> None:
-    """Raises UserError where the weights in `folder` are not those whose digest was recorded with its metrics.
+def read_metrics(folder: Path) -> dict[str, Any]:
+    """What a piece of work in `folder` came to. Raises UserError where its metrics.json does not say."""
+    with as_written(folder / METRICS):
+        recorded = dict(files.read_json(folder / METRICS))
+        float(recorded["seconds"])  # all that every piece of work records
+    return recorded
 
-    Results of versions that recorded none are believed.
+
+@contextlib.contextmanager
+def as_written(path: Path) -> Iterator[None]:
+    """Raises UserError for what Python makes of a file in a folder of `runs` that holds something else."""
+    try:
+        yield
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        reason = f"no {error}" if isinstance(error, KeyError) else error
+        raise UserError(
+            f"{path} is not what a finished run writes ({reason}); delete {path.with_name(METRICS)} and run again."
+        ) from error
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """The SHA-256 of the files in `folder` that its metrics.json is to vouch for, by their names."""
+    return {name: files.sha256(folder / name) for name in _VOUCHED_FOR if (folder / name).exists()}
+
+
+def check_digests(folder: Path) -> None:
+    """Raises UserError where a file in `folder` is not the one that its metrics.json was written with.
+
+    Results of versions that recorded no digests are believed. A file may be missing, as in results that were copied.
     """
-    recorded = files.read_json(folder / METRICS).get(WEIGHTS)
-    if recorded and files.sha256(folder / WEIGHTS) != recorded:
-        raise UserError(f"{folder / WEIGHTS} is not what was trained; delete {folder / METRICS} to train it anew.")
+    recorded = read_metrics(folder)
+    for name in recorded.keys() & set(_VOUCHED_FOR):
+        path = folder / name
+        if path.exists() and _digest(path, path.stat().st_ctime_ns) != recorded[name]:
+            raise UserError(
+                f"{path} has changed since it was written; put it back, or delete {folder / METRICS} and run again."
+            )
+
+
+@functools.cache
+def _digest(path: Path, _changed: int) -> str:
+    """Once a change: who waits for other processes asks every two seconds whether all is done."""
+    return files.sha256(path)
 
 
 def _flat(value: object, prefix: str = "") -> dict[str, object]:

@@ -10,12 +10,11 @@ import pandas as pd
 from scipy.special import expit
 
 from cifake_keras import protocol
-from cifake_keras.records import cells
+from cifake_keras.records import cells, finished
 from cifake_keras.records.cells import Cell
 from cifake_keras.records.predictions import Scored
-from cifake_keras.records.scores import DISPERSION, IMAGES, SCORES, Scores
+from cifake_keras.records.scores import IMAGES, Scores
 from cifake_keras.runtime.errors import UserError
-from cifake_keras.runtime.files import read_json
 
 
 class Key(NamedTuple):
@@ -105,7 +104,7 @@ def read(results_dir: Path) -> list[Examined]:
 
 
 def _phase(results_dir: Path, name: str) -> Examined:
-    preset = read_json(cells.finished(results_dir, name)[0] / cells.METRICS)["preset"]
+    preset = finished.read_cell(cells.finished(results_dir, name)[0]).preset
     images = pd.read_csv(cells.phase_folder(results_dir, name) / IMAGES, keep_default_na=False)
     phase = Examined(protocol.phases(preset)[name], preset, images, {}, {}, {})
     for classifier in protocol.CLASSIFIERS:
@@ -117,9 +116,19 @@ def _phase(results_dir: Path, name: str) -> Examined:
 
 def _add(phase: Examined, results_dir: Path, cell: Cell) -> None:
     key, folder = Key(cell.classifier, cell.condition), cells.examination_folder(results_dir, cell)
-    scores = Scores.read(folder / SCORES)
+    cells.check_digests(folder)
+    scores = Scores.read(folder / cells.SCORES)
     if scores.count != len(phase.images):
         raise UserError(f"{folder} was not examined on the images of {IMAGES}; delete it and run `examine`.")
     phase.seeds.setdefault(key, []).append(cell.seed)
     phase.scores.setdefault(key, []).append(scores)
-    phase.dispersion.setdefault(key, []).append(pd.read_csv(folder / DISPERSION))
+    phase.dispersion.setdefault(key, []).append(_dispersion(folder / cells.DISPERSION))
+
+
+def _dispersion(path: Path) -> pd.DataFrame:
+    with cells.as_written(path):
+        rows = pd.read_csv(path)
+        rows.drop(columns="method").astype(float)
+        if rows["method"].value_counts().nunique() != 1:
+            raise ValueError("not as many images of each method")
+    return rows

@@ -10,7 +10,6 @@ from cifake_keras import protocol
 from cifake_keras.records import cells
 from cifake_keras.records.cells import Cell
 from cifake_keras.runtime.errors import UserError
-from cifake_keras.runtime.files import read_json
 
 # By metric, threshold and number of images of a class; NaN where a class was missing.
 Recorded = dict[str, float]
@@ -50,7 +49,7 @@ def read(results_dir: Path) -> list[list[FinishedCell]]:
     Raises UserError where there is none, where one is not what a finished cell writes, or where they do not belong
     together: a mean over seeds of different kernels or images would mean nothing.
     """
-    done = [_read(folder) for folder in cells.finished(results_dir)]
+    done = [read_cell(folder) for folder in cells.finished(results_dir)]
     if not done:
         raise UserError(f"{results_dir} has no finished cell: no {cells.METRICS} below runs/; train first.")
     _agree(results_dir, done, "presets", lambda cell: cell.preset)
@@ -76,14 +75,11 @@ def _protocol_order(done: FinishedCell) -> tuple[int, int, int]:
     return conditions.index(done.cell.condition), classifiers.index(done.cell.classifier), done.cell.seed
 
 
-def _read(folder: Path) -> FinishedCell:
-    path = folder / cells.METRICS
-    metrics = read_json(path)
-    try:
-        return _checked(folder, metrics)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        reason = f"no {error}" if isinstance(error, KeyError) else error
-        raise UserError(f"{path} is not what a finished cell writes ({reason}); delete it and run again.") from error
+def read_cell(folder: Path) -> FinishedCell:
+    """Raises UserError where one of its files is not what a finished cell writes, or not the one that it wrote."""
+    cells.check_digests(folder)
+    with cells.as_written(folder / cells.METRICS):
+        return _checked(folder, cells.read_metrics(folder))
 
 
 def _checked(folder: Path, metrics: dict[str, Any]) -> FinishedCell:

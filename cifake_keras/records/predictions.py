@@ -32,11 +32,24 @@ def write(folder: Path, parts: list[pd.DataFrame]) -> None:
 
 
 def read(folder: Path) -> dict[tuple[str, str], Scored]:
-    """By test set and evaluation; empty where a cell's folder has no predictions, as in results that were copied."""
-    if not (folder / cells.PREDICTIONS).exists():
+    """By test set and evaluation; empty where a cell's folder has no predictions, as in results that were copied.
+
+    Raises UserError where the file is cut short or holds something else.
+    """
+    path = folder / cells.PREDICTIONS
+    if not path.exists():
         return {}
-    groups = pd.read_csv(folder / cells.PREDICTIONS).groupby(["test_set", "evaluation"])
-    return {
-        key: ((of["label"] == CLASSES[FAKE]).to_numpy().astype(int), of["probability_fake"].to_numpy())
-        for key, of in groups
-    }
+    with cells.as_written(path):
+        table = pd.read_csv(path)
+        _check(table)
+        groups = table.groupby(["test_set", "evaluation"])
+        return {
+            key: ((of["label"] == CLASSES[FAKE]).to_numpy().astype(int), of["probability_fake"].to_numpy())
+            for key, of in groups
+        }
+
+
+def _check(table: pd.DataFrame) -> None:
+    whole = table["label"].isin(CLASSES) & table["probability_fake"].astype(float).between(0, 1)
+    if not whole.all():
+        raise ValueError(f"row {np.argmin(whole) + 1} is no prediction")

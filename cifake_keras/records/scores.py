@@ -13,7 +13,7 @@ import pandas as pd
 from cifake_keras.runtime.errors import UserError
 from cifake_keras.runtime.files import replacing, write_text
 
-IMAGES, SCORES, DISPERSION = "images.csv", "scores.npz", "dispersion.csv"
+IMAGES = "images.csv"
 
 # The column of dispersion.csv beside the measures: rank correlation with the map of random weights.
 SIMILARITY = "similarity_to_random"
@@ -69,7 +69,16 @@ class Scores:
         parts["paths"] |= parts.pop("path")  # so it is called in files of earlier versions
         count = len(next(iter(parts["paths"].values())))
         read = {part: {name: _read(array, count) for name, array in of.items()} for part, of in parts.items()}
-        return cls(**read, validation_labels=arrays["labels"])
+        scores = cls(**read, validation_labels=arrays["labels"])
+        scores._check()
+        return scores
+
+    def _check(self) -> None:
+        tested, validated = self.paths | self.altered, len(self.validation_labels)
+        lengths = dict.fromkeys(tested, self.count) | dict.fromkeys(self.validation, validated)
+        for name, logits in (tested | self.validation).items():
+            if logits.shape != (lengths[name],) or np.isnan(logits).any():
+                raise ValueError(f"{name} has not a number for each of {lengths[name]:,} images")
 
 
 def _part(arrays: dict[str, np.ndarray], part: str) -> dict[str, np.ndarray]:

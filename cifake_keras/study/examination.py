@@ -122,9 +122,16 @@ class ExaminationTask(Task):
         cell, weights = self.folder.parent, self.folder.parent / cells.WEIGHTS
         if not weights.exists():
             raise UserError(f"{weights} is not there, as in results that were copied; examine where they were made.")
+        cells.check_digests(cell)
         recorded = cells.read_config(cell)
         if any(recorded[key] != self.phase.config[key] for key in ("kernel", "validation_files", "data")):
             raise UserError(f"{cell} was made with other images; name its --data-dir and its --validation-files.")
+
+    def done(self) -> bool:
+        done = super().done()
+        if done:
+            cells.check_digests(self.folder)
+        return done
 
     def config(self) -> dict:
         """Scores belong to the network that gave them."""
@@ -139,10 +146,10 @@ class ExaminationTask(Task):
         classifier = read_classifier(self.folder.parent, self.cell.classifier)
         networks = self.phase.networks(tuple({step for path in self.phase.paths.values() for step in path}))
         scored = self._scores(Scorer(classifier, networks, self.condition.range))
-        scored.write(self.folder / scores.SCORES)
+        scored.write(self.folder / cells.SCORES)
         inputs = walk(self.phase.explained(), self.condition.path(CLEAN), networks, self.condition.range)
         text = _dispersion(classifier, np.asarray(inputs)).to_csv(index=False, float_format="%.6g", lineterminator="\n")
-        files.write_text(self.folder / scores.DISPERSION, text)
+        files.write_text(self.folder / cells.DISPERSION, text)
         say(f"{self.title}: {len(scored.paths)} paths, {len(scored.altered)} alterations")
         return {"cell": str(self.cell)}
 

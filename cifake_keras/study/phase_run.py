@@ -75,7 +75,7 @@ class PhaseRun:
             network = path.build(step)
             if step.training:
                 folder = cells.step_folder(self.settings.results_dir, self.phase.name, step.name)
-                cells.check_weights(folder)
+                cells.check_digests(folder)
                 network.load_weights(folder / cells.WEIGHTS)
             self._networks[step] = network
         return self._networks[step]

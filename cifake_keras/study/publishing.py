@@ -9,7 +9,7 @@ from cifake_keras import protocol
 from cifake_keras.detector import formats, litert, model_card, saved_model
 from cifake_keras.evaluation import metrics, statistics
 from cifake_keras.protocol import FAKE, Condition
-from cifake_keras.records import cells, predictions
+from cifake_keras.records import cells, finished, predictions
 from cifake_keras.records.examples import EXAMPLES
 from cifake_keras.runtime import files
 from cifake_keras.runtime.errors import UserError
@@ -63,8 +63,8 @@ def _is_exported(phase: PhaseRun, condition: Condition, folder: Path, recorded: 
 def best_cell(results_dir: Path, phase: str, condition: str) -> tuple[Path, dict] | None:
     """The folder and metrics of the finished cell with the best validation accuracy."""
     folders = [folder for folder in cells.finished(results_dir, phase, condition) if (folder / cells.WEIGHTS).exists()]
-    done = [(folder, files.read_json(folder / cells.METRICS)) for folder in folders]
-    return max(done, key=lambda cell: cell[1]["validation_accuracy"], default=None)
+    best = max(map(finished.read_cell, folders), key=lambda cell: cell.validation_accuracy, default=None)
+    return (best.folder, cells.read_metrics(best.folder)) if best else None
 
 
 def card_of(folder: Path, recorded: dict) -> dict:
@@ -100,13 +100,16 @@ def card_of(folder: Path, recorded: dict) -> dict:
 def _with_intervals(folder: Path, tests: dict) -> dict:
     """The metrics, those too that there were not yet when the cell was finished, and their intervals."""
     scored = predictions.read(folder)
-    return {
-        test: {evaluation: _scores(*scored[test, evaluation], scores) for evaluation, scores in evaluations.items()}
-        for test, evaluations in tests.items()
-    }
+    with cells.as_written(folder / cells.PREDICTIONS):
+        return {
+            test: {evaluation: _scores(*scored[test, evaluation], scores) for evaluation, scores in evaluations.items()}
+            for test, evaluations in tests.items()
+        }
 
 
 def _scores(labels: np.ndarray, probability: np.ndarray, scores: dict) -> dict:
+    if len(labels) != scores["n_real"] + scores["n_fake"]:
+        raise ValueError(f"{len(labels):,} images of a test on {scores['n_real'] + scores['n_fake']:,}")
     measured = metrics.metrics(labels, probability, scores["threshold"])
     return measured | scores | {"intervals": _intervals(labels, probability, scores)}
 

@@ -156,8 +156,8 @@ def _history(folder: Path) -> list[dict]:
 
 def _spent(folder: Path) -> float | None:
     """Seconds, unless a cell took its network from the sweep."""
-    metrics = files.read_json(folder / cells.METRICS)
-    return metrics.get("seconds") if metrics.get("trained_by", "itself") == "itself" else None
+    metrics = cells.read_metrics(folder)
+    return metrics["seconds"] if metrics.get("trained_by", "itself") == "itself" else None
 
 
 def _expected(folder: Path, spent: dict[Path, float]) -> float | None:

@@ -34,10 +34,17 @@ def chosen(folder: Path, candidates: tuple[Hyperparameters, ...]) -> tuple[Hyper
     Every group must be done. The choice is recorded in `folder`.
     """
     folders = [cells.group_folder(folder, group) for group in range(len(groups(candidates)))]
-    rows = [row | {"group": path.name} for path in folders for row in files.read_json(path / cells.METRICS)["accuracy"]]
+    rows = [row | {"group": path.name} for path in folders for row in _accuracies(path)]
     accuracies = [row["validation_accuracy"] for row in rows]
     best = accuracies.index(max(accuracies))
     if not (folder / cells.METRICS).exists():
         files.write_text(folder / CANDIDATES, pd.DataFrame(rows).to_csv(index=False, float_format="%.6g"))
         files.write_json(folder / cells.METRICS, {"chosen": asdict(candidates[best])})
     return candidates[best], folder / rows[best]["group"]
+
+
+def _accuracies(group: Path) -> list[dict]:
+    """A row a candidate of a finished group."""
+    with cells.as_written(group / cells.METRICS):
+        rows = cells.read_metrics(group)["accuracy"]
+        return [{**row, "validation_accuracy": float(row["validation_accuracy"])} for row in rows]

@@ -21,7 +21,7 @@ from cifake_keras import models
 from cifake_keras.evaluation.metrics import metrics
 from cifake_keras.evaluation.scorer import Scorer
 from cifake_keras.protocol import EVALUATIONS, MATCHED, Hyperparameters, Step, Steps
-from cifake_keras.records import cells, predictions
+from cifake_keras.records import cells, finished, predictions
 from cifake_keras.records.cells import Cell
 from cifake_keras.runtime import files
 from cifake_keras.runtime.errors import UserError
@@ -49,11 +49,15 @@ class Task(ABC):
         metrics = self.measure()
         seconds = round(time.monotonic() - started, 1)
         timed = {"environment": environment(self.phase.settings.strategy), "seconds": seconds}
-        files.write_json(self.folder / cells.METRICS, {**metrics, **timed})
+        files.write_json(self.folder / cells.METRICS, {**metrics, **timed, **cells.digests(self.folder)})
         self.tidy()
 
     def _begin(self) -> None:
-        """Leaves of an earlier attempt what this one can go on from."""
+        """Leaves of an earlier attempt what this one can go on from.
+
+        Its metrics go: until the new ones are there, they would vouch for files that are being replaced.
+        """
+        (self.folder / cells.METRICS).unlink(missing_ok=True)
         path, config = self.folder / cells.CONFIG, self.config()
         if not path.exists() or files.read_json(path) != config:
             self.tidy()
@@ -106,8 +110,8 @@ class StepTask(Task):
         data, networks = self.phase.data, self.phase.networks(self.step.fitting.steps)
         network, history = reconstruction.train(self.step, networks, data.train, data.validation, self.session())
         self._refuse_diverged(history)
-        digest = _write_network(self.folder, network, history)
-        return {"validation_mse": history["val_loss"].iloc[-1], cells.WEIGHTS: digest}
+        _write_network(self.folder, network, history)
+        return {"validation_mse": history["val_loss"].iloc[-1]}
 
 
 def step_tasks(phase: PhaseRun, steps: Steps) -> list[Task]:
@@ -148,13 +152,13 @@ class SweepTask(_OfCell):
         accuracy = [0.0 if diverged(of) else float(of["val_accuracy"].iloc[-1]) for of in histories]
         best = int(np.argmax(accuracy))
         of_all = pd.concat(dict(enumerate(histories)), names=["candidate", None]).reset_index(level=0)
-        digest = _write_network(self.folder, networks[best], of_all)
+        _write_network(self.folder, networks[best], of_all)
         rows = [
             {**asdict(candidate), "validation_accuracy": value}
             for candidate, value in zip(self.candidates, accuracy, strict=True)
         ]
         say(f"{self.title}: best validation accuracy {100 * max(accuracy):.1f}%")
-        return {"accuracy": rows, "best": best, cells.WEIGHTS: digest}
+        return {"accuracy": rows, "best": best}
 
 
 class CellTask(_OfCell):
@@ -165,7 +169,10 @@ class CellTask(_OfCell):
         return super().needs() + self.sweep_tasks()
 
     def done(self) -> bool:
-        return all(task.done() for task in self.sweep_tasks()) and super().done()
+        done = all(task.done() for task in self.sweep_tasks()) and super().done()
+        if done:
+            finished.read_cell(self.folder)  # refuses what has been changed since
+        return done
 
     def sweep_tasks(self) -> list[SweepTask]:
         if self.phase.settings.selection != "sweep":
@@ -189,10 +196,10 @@ class CellTask(_OfCell):
     def measure(self) -> dict:
         network, history, origin = self._swept() or self._trained()
         self._refuse_diverged(history)
-        digest = _write_network(self.folder, network, history)
+        _write_network(self.folder, network, history)
         metrics = self._evaluate(network)
         say(f"{self.title}: {_summary(metrics)}")
-        return {**self.config(), **metrics, "trained_by": origin, cells.WEIGHTS: digest}
+        return {**self.config(), **metrics, "trained_by": origin}
 
     def _swept(self) -> tuple[keras.Sequential, pd.DataFrame, str] | None:
         """The network that the sweep chose: it was trained with seed 0, as this cell's would be."""
@@ -202,7 +209,8 @@ class CellTask(_OfCell):
         if not (group / cells.WEIGHTS).exists():
             return None
         histories = pd.read_csv(group / cells.HISTORY, index_col="candidate")
-        history = histories.loc[[files.read_json(group / cells.METRICS)["best"]]]
+        with cells.as_written(group / cells.METRICS):
+            history = histories.loc[[cells.read_metrics(group)["best"]]]
         return read_classifier(group, self.cell.classifier), history, f"sweep/{group.name}"
 
     def _trained(self) -> tuple[keras.Sequential, pd.DataFrame, str]:
@@ -233,19 +241,17 @@ class CellTask(_OfCell):
 
 
 def read_classifier(folder: Path, classifier: str) -> keras.Sequential:
-    """The network of a finished cell or group. Raises UserError where its weights are not those that were recorded."""
+    """The network of a finished cell or group. Raises UserError where its files are not those that were recorded."""
     network = models.build(classifier)
-    cells.check_weights(folder)
+    cells.check_digests(folder)
     network.load_weights(folder / cells.WEIGHTS)
     return network
 
 
-def _write_network(folder: Path, network: keras.Model, history: pd.DataFrame) -> str:
-    """Returns the digest of the weights."""
+def _write_network(folder: Path, network: keras.Model, history: pd.DataFrame) -> None:
     files.write_text(folder / cells.HISTORY, history.to_csv(index=False, float_format="%.6f"))
     with files.replacing(folder / cells.WEIGHTS) as temporary:
         network.save_weights(temporary)
-        return files.sha256(temporary)
 
 
 def _summary(metrics: dict) -> str:

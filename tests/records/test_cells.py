@@ -67,3 +67,36 @@ class Sides:
 def test_settings_that_json_changes_are_recorded_as_json_has_them():
     """A tuple comes back as a list; else a resumed cell would take its own settings for changed ones."""
     assert replace(PERTURBATION, settings=Sides()).described()["sides"] == [8, 16]
+
+
+FILES = ("history.csv", "predictions.csv", "model.weights.h5", "scores.npz", "dispersion.csv")
+
+
+def write_files(folder: Path) -> None:
+    for name in FILES:
+        (folder / name).write_text(f"content of {name}")
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_that_has_changed_since_the_metrics_is_named(tmp_path, name):
+    write_files(tmp_path)
+    files.write_json(tmp_path / cells.METRICS, {"seconds": 1.5, **cells.digests(tmp_path)})
+    cells.check_digests(tmp_path)
+    (tmp_path / name).unlink()
+    cells.check_digests(tmp_path)  # as in results that were copied without it
+    (tmp_path / name).write_text("something else")
+    with pytest.raises(UserError, match=rf"{name} has changed since it was written; put it back, or delete .*metrics"):
+        cells.check_digests(tmp_path)
+
+
+def test_files_of_a_cell_that_recorded_no_digests_are_believed(tmp_path):
+    write_files(tmp_path)
+    files.write_json(tmp_path / cells.METRICS, {"seconds": 1.5})
+    cells.check_digests(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["{}", "[]", "null", "3", '{"seconds": null}', '{"seconds": []}'])
+def test_metrics_that_say_nothing_are_refused(tmp_path, text):
+    (tmp_path / cells.METRICS).write_text(text)
+    with pytest.raises(UserError, match=r"metrics\.json is not what a finished run writes .*; delete .* and run again"):
+        cells.read_metrics(tmp_path)

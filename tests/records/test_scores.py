@@ -32,3 +32,12 @@ def test_what_is_missing_is_damage(tmp_path, arrays):
     np.savez_compressed(tmp_path / "scores.npz", **arrays)
     with pytest.raises(UserError, match=r"scores\.npz is damaged"):
         Scores.read(tmp_path / "scores.npz")
+
+
+@pytest.mark.parametrize("damaged", [LOGITS[:4], LOGITS[:, None], LOGITS * np.nan], ids=["short", "shape", "nan"])
+@pytest.mark.parametrize("name", ["altered jpeg-75", "validation matched"])
+def test_what_is_not_a_number_an_image_is_damage(tmp_path, name, damaged):
+    whole = {"paths baseline": LOGITS, "altered jpeg-75": LOGITS, "validation matched": LOGITS}
+    np.savez_compressed(tmp_path / "scores.npz", labels=np.zeros(5, np.int8), **whole | {name: damaged})
+    with pytest.raises(UserError, match=r"scores\.npz is damaged \([\w-]+ has not a number for each of 5 images\)"):
+        Scores.read(tmp_path / "scores.npz")

@@ -9,7 +9,7 @@ from cifake_keras.records import cells, examples, scores
 
 PACKAGE = Path(cifake_keras.__file__).parent
 NAMES = {cells.RUNS, cells.CONFIG, cells.HISTORY, cells.PREDICTIONS, cells.METRICS, cells.WEIGHTS, cells.CHECKPOINT}
-NAMES |= {cells.EXAMINATION, examples.EXAMPLES, scores.IMAGES, scores.SCORES, scores.DISPERSION}
+NAMES |= {cells.EXAMINATION, examples.EXAMPLES, scores.IMAGES, cells.SCORES, cells.DISPERSION}
 
 
 def spelled(program: str) -> Iterator[str]:

@@ -11,11 +11,11 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 from sklearn.metrics import balanced_accuracy_score
-from support import write_cell
+from support import refused, write_cell
 
 from cifake_keras import protocol
 from cifake_keras.cli import main
-from cifake_keras.records import examined
+from cifake_keras.records import cells, examined
 from cifake_keras.records.scores import Scores
 from cifake_keras.report import charts, evidence, page, tables
 from cifake_keras.runtime.errors import UserError
@@ -57,7 +57,7 @@ def examine(results, condition: str, seed: int, own: np.ndarray, other: np.ndarr
     rows = [("vanilla_gradient", i, seed + i / 10, 0.5, 0.5, 0.1) for i in range(4)]
     columns = ["method", "image", "entropy", "gini", "top_share", "similarity_to_random"]
     pd.DataFrame(rows, columns=columns).to_csv(folder / "dispersion.csv", index=False)
-    (folder / "metrics.json").write_text(json.dumps({}))
+    (folder / "metrics.json").write_text(json.dumps({"seconds": 1.5}))
     IMAGES.to_csv(results / "runs" / "phase1" / "images.csv", index=False)
 
 
@@ -169,6 +169,40 @@ def test_scores_of_other_images_are_refused(results):
     (results / "runs/phase1/baseline/paper/seed-0/examination/scores.npz").write_bytes(b"PK")
     with pytest.raises(UserError, match=r"scores\.npz is damaged"):
         examined.read(results)
+
+
+def negated(folder):
+    with np.load(folder / "scores.npz") as arrays:
+        changed = {name: -array for name, array in arrays.items()}
+    np.savez_compressed(folder / "scores.npz", **changed)
+
+
+def cut(folder):
+    text = (folder / "dispersion.csv").read_text()
+    (folder / "dispersion.csv").write_text(text[: text.rindex("vanilla")])
+
+
+@pytest.mark.parametrize("change", [negated, cut])
+@pytest.mark.parametrize("line", [("tables",), ("figures",), ("compare", "baseline", "perturbed")])
+def test_an_examination_that_was_changed_is_refused(results, change, line):
+    folder = results / "runs/phase1/baseline/paper/seed-0/examination"
+    (folder / "metrics.json").write_text(json.dumps({"seconds": 1.5, **cells.digests(folder)}))
+    change(folder)
+    assert "has changed since it was written; put it back" in refused(*line, "--results-dir", results)
+
+
+@pytest.mark.parametrize("name", ["metrics.json", "examination/metrics.json"])
+@pytest.mark.parametrize("text", ["{}", "[]"])
+@pytest.mark.parametrize("command", ["tables", "figures"])
+def test_metrics_that_say_nothing_are_refused(results, name, text, command):
+    (results / "runs/phase1/baseline/paper/seed-0" / name).write_text(text)
+    assert f"{name} is not what a finished run writes" in refused(command, "--results-dir", results)
+
+
+@pytest.mark.parametrize("text", ["", "method,ima", "method,image,gini\na,0,1\na,1,1\nb,0,1\n", "method,image\na,x\n"])
+def test_a_cut_dispersion_is_refused(results, text):
+    (results / "runs/phase1/baseline/paper/seed-0/examination/dispersion.csv").write_text(text)
+    assert "dispersion.csv is not what a finished run writes" in refused("tables", "--results-dir", results)
 
 
 def test_table_3_has_intervals_and_tells_what_is_inside(results):

@@ -209,7 +209,7 @@ def test_copied_cell_is_not_counted_twice(tmp_path):
 def test_damaged_metrics_are_named(tmp_path, damage):
     path = write_cell(tmp_path)
     path.write_text(damage(path.read_text()))
-    with pytest.raises(UserError, match=r"metrics\.json is .*delete it and run again"):
+    with pytest.raises(UserError, match=r"metrics\.json is .*delete .+ and run again"):
         tables.write(tmp_path)
 
 

@@ -1,25 +1,35 @@
 """One small cell from images to SavedModel, in this process; test_grid has all conditions, as a user runs them."""
 
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
 import pytest
-from support import output_of, picture
+from support import output_of, picture, refused
 
 from cifake_keras import load_detector
+from cifake_keras.records import cells
 from cifake_keras.records.cells import Cell
+from cifake_keras.runtime import files
 from cifake_keras.sources import reading
+from cifake_keras.study import examination
+from cifake_keras.study.settings import Settings
 
 CELL = Cell("phase1", "perturbed", "bird_lotfi", 1)
+WANTED = ("--phase", CELL.phase, "--condition", CELL.condition, "--classifier", CELL.classifier, "--seed", 1)
+
+
+def run_grid(data_dir, results):
+    """The arguments of the command that makes the study, or finds it done."""
+    folders = ("--data-dir", data_dir, "--results-dir", results, "--saved-models-dir", results / "saved_models")
+    return "run-grid", *WANTED, "--no-sweep", "--epochs", 10, "--precision", "float32", *folders
 
 
 @pytest.fixture(scope="module")
 def study(data_dir, tmp_path_factory):
     root = tmp_path_factory.mktemp("study")
-    wanted = ("--phase", CELL.phase, "--condition", CELL.condition, "--classifier", CELL.classifier, "--seed", 1)
-    folders = ("--data-dir", data_dir, "--results-dir", root, "--saved-models-dir", root / "saved_models")
-    output_of("run-grid", *wanted, "--no-sweep", "--epochs", 10, "--precision", "float32", *folders)
+    output_of(*run_grid(data_dir, root))
     return root
 
 
@@ -47,3 +57,36 @@ def test_the_savedmodel_answers_what_the_cell_predicted(study, predictions):
     images = [reading.decode(picture(number + 700, True, 96)) for number in numbers]
     answers = load_detector(study / "saved_models" / CELL.phase / CELL.condition).predict(images)
     assert np.abs(answers - rows["probability_fake"]).max() < 1e-3
+
+
+@pytest.fixture
+def damaged(study, tmp_path):
+    """A copy of the study, to be damaged: its results folder."""
+    return shutil.copytree(study, tmp_path / "results")
+
+
+def test_predictions_that_were_cut_are_refused(data_dir, damaged):
+    path = CELL.folder(damaged) / cells.PREDICTIONS
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:-20]))
+    for line in (("tables", "--results-dir", damaged), run_grid(data_dir, damaged)):
+        assert "predictions.csv has changed since it was written; put it back" in refused(*line)
+
+
+def test_a_cell_whose_metrics_say_nothing_is_refused(data_dir, damaged):
+    (CELL.folder(damaged) / cells.METRICS).write_text("{}")
+    assert "metrics.json is not what a finished run writes" in refused(*run_grid(data_dir, damaged))
+
+
+def test_an_examination_that_was_changed_is_refused(data_dir, damaged):
+    """What an examination writes last, by hand: examining takes long."""
+    settings = Settings("available", data_dir, damaged).as_recorded(cells.read_config(CELL.folder(damaged)))
+    (task,) = examination.tasks([CELL], settings)
+    files.write_json(task.folder / cells.CONFIG, task.config())
+    files.write_text(task.folder / cells.DISPERSION, "method,image\n")
+    line = ("examine", *WANTED, "--data-dir", data_dir, "--results-dir", damaged)
+    files.write_json(task.folder / cells.METRICS, {"seconds": 1.5, **cells.digests(task.folder)})
+    assert "1 cells examined before, 0 to examine" in output_of(*line)
+    files.write_text(task.folder / cells.DISPERSION, "method\n")
+    assert "dispersion.csv has changed since it was written" in refused(*line)
+    (task.folder / cells.METRICS).write_text("{}")
+    assert "metrics.json is not what a finished run writes" in refused(*line)

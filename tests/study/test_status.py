@@ -3,7 +3,7 @@
 import os
 
 import pytest
-from support import command, write_cell
+from support import command, refused, write_cell
 
 from cifake_keras.records import cells
 from cifake_keras.records.cells import Cell
@@ -87,3 +87,9 @@ def test_watching_ends_when_all_is_done_or_has_failed_and_needs_no_tensorflow(tm
     assert done.returncode == 0 and done.stdout.splitlines()[-1].startswith("1 done, 0 running, 1 failed")
     imported = done.stderr
     assert "cifake_keras.study.status" in imported and "import time" in imported and "| tensorflow" not in imported
+
+
+@pytest.mark.parametrize("text", ["{}", "[]"])
+def test_metrics_that_say_nothing_are_refused(tmp_path, text):
+    write_cell(tmp_path).write_text(text)
+    assert "metrics.json is not what a finished run writes" in refused("status", "--seed", 0, "--results-dir", tmp_path)
