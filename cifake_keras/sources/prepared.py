@@ -5,6 +5,7 @@ Everything lies below the data folder: `<dataset>/<version>/` as TFDS has it, an
 """
 
 import contextlib
+import functools
 import io
 import shutil
 from collections.abc import Iterator, Sequence
@@ -28,6 +29,10 @@ COLUMNS = ["split", "label", "generator", "filename", "digest"]
 
 # Below a data set. What TFDS has not finished lies in incomplete.<random>_<version>.
 _INFO = "[0-9]*.[0-9]*.[0-9]*/dataset_info.json"
+
+
+# Beside the arrays: the SHA-256 of each file of theirs.
+_DIGESTS = "digests.json"
 
 
 @dataclass(frozen=True)
@@ -129,9 +134,24 @@ def load(data_dir: Path, dataset: str, kernel: str) -> Prepared:
     folder = _required(data_dir, dataset)
     arrays = folder / f"{IMAGE_SIZE}-{kernel}"
     files.make_once(arrays, lambda temporary: _write_arrays(folder, temporary, kernel))
+    _check_arrays(arrays)
     types = dict.fromkeys(COLUMNS, str) | {"label": int}
     examples = pd.read_csv(arrays / "examples.csv", dtype=types, keep_default_na=False)
     return Prepared(Rows(arrays / "images.npy"), examples, fingerprint_of(examples))
+
+
+def _check_arrays(arrays: Path) -> None:
+    """Raises UserError where a file has changed since it was made. Arrays of earlier versions are believed."""
+    recorded = files.read_json(arrays / _DIGESTS) if (arrays / _DIGESTS).exists() else {}
+    for name in recorded:
+        if _digest(arrays / name, (arrays / name).stat().st_ctime_ns) != recorded[name]:
+            raise UserError(f"{arrays / name} has changed since it was made; delete {arrays}, which is made anew.")
+
+
+@functools.cache
+def _digest(path: Path, _changed: int) -> str:
+    """Once a process: 120,000 images take a quarter of a second."""
+    return files.sha256(path)
 
 
 def _required(data_dir: Path, dataset: str) -> Path:
@@ -195,6 +215,7 @@ def _write_arrays(folder: Path, target: Path, kernel: str) -> None:
             write(reading.resize(example["image"], IMAGE_SIZE, kernel))
             examples.append(row(split, example))
     pd.DataFrame(examples, columns=COLUMNS).to_csv(target / "examples.csv", index=False)
+    files.write_json(target / _DIGESTS, {name: files.sha256(target / name) for name in ("images.npy", "examples.csv")})
 
 
 def fingerprint_of(examples: pd.DataFrame) -> str:

@@ -4,6 +4,7 @@ import csv
 import io
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -243,6 +244,21 @@ def test_interrupted_writing_of_arrays_leaves_none(tmp_path, monkeypatch):
             load(tmp_path / "data")
     assert not [path for path in folder.iterdir() if "32-" in path.name and path.is_dir()]
     assert len(load(tmp_path / "data").examples) == 6
+
+
+@pytest.mark.parametrize("name", ["images.npy", "examples.csv"])
+def test_arrays_that_were_tampered_with_are_not_used(name, tmp_path):
+    """They were trained on, and recorded with the fingerprint of the images that they had been made of."""
+    folder = prepare_generator(tmp_path / "data", generator_members())
+    fingerprint = load(tmp_path / "data").fingerprint
+    path = folder / "32-bilinear" / name
+    content = bytearray(path.read_bytes())
+    content[-20] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=f"{name} has changed since it was made"):
+        load(tmp_path / "data")
+    shutil.rmtree(path.parent)
+    assert load(tmp_path / "data").fingerprint == fingerprint
 
 
 # --- Runs that are cut off
