@@ -20,6 +20,8 @@ import ray_cluster
 
 from cifake_keras.runtime.cluster import Ray
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def cluster():
@@ -66,8 +68,6 @@ DRIVER = """
 import pathlib, sys
 import test_cluster
 from cifake_keras.runtime import interruption
-
-pytestmark = pytest.mark.slow
 interruption.raised()
 try:
     sys.exit(test_cluster.settle(sys.argv[1], pathlib.Path(sys.argv[2]), test_cluster.lingering))
