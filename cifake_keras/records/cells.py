@@ -1,7 +1,6 @@
 """Cells of the grid and their folders: what is to be done, what is done. Imports no TensorFlow."""
 
 import contextlib
-import functools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -182,16 +181,11 @@ def check_digests(folder: Path) -> None:
     recorded = read_metrics(folder)
     for name in recorded.keys() & set(_VOUCHED_FOR):
         path = folder / name
-        if path.exists() and _digest(path, path.stat().st_ctime_ns) != recorded[name]:
+        # Whoever waits for other processes asks every two seconds whether all is done.
+        if path.exists() and files.sha256_once(path) != recorded[name]:
             raise UserError(
                 f"{path} has changed since it was written; put it back, or delete {folder / METRICS} and run again."
             )
-
-
-@functools.cache
-def _digest(path: Path, _changed: int) -> str:
-    """Once a change: who waits for other processes asks every two seconds whether all is done."""
-    return files.sha256(path)
 
 
 def _flat(value: object, prefix: str = "") -> dict[str, object]:

@@ -1,6 +1,7 @@
 """Files and folders that appear whole or not at all."""
 
 import contextlib
+import functools
 import glob
 import hashlib
 import json
@@ -103,6 +104,16 @@ def make_once(path: Path, write: Callable[[Path], None]) -> None:
 def sha256(path: Path) -> str:
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sha256_once(path: Path) -> str:
+    """As `sha256`, once a process for as long as the file stays as it is."""
+    return _sha256(path, path.stat().st_ctime_ns)
+
+
+@functools.cache
+def _sha256(path: Path, _changed: int) -> str:
+    return sha256(path)
 
 
 def write_text(path: Path, text: str) -> None:

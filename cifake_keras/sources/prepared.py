@@ -5,7 +5,6 @@ Everything lies below the data folder: `<dataset>/<version>/` as TFDS has it, an
 """
 
 import contextlib
-import functools
 import io
 import shutil
 from collections.abc import Iterator, Sequence
@@ -141,17 +140,14 @@ def load(data_dir: Path, dataset: str, kernel: str) -> Prepared:
 
 
 def _check_arrays(arrays: Path) -> None:
-    """Raises UserError where a file has changed since it was made. Arrays of earlier versions are believed."""
+    """Raises UserError where a file has changed since it was made. Arrays of earlier versions are believed.
+
+    120,000 images take a quarter of a second.
+    """
     recorded = files.read_json(arrays / _DIGESTS) if (arrays / _DIGESTS).exists() else {}
     for name in recorded:
-        if _digest(arrays / name, (arrays / name).stat().st_ctime_ns) != recorded[name]:
+        if files.sha256_once(arrays / name) != recorded[name]:
             raise UserError(f"{arrays / name} has changed since it was made; delete {arrays}, which is made anew.")
-
-
-@functools.cache
-def _digest(path: Path, _changed: int) -> str:
-    """Once a process: 120,000 images take a quarter of a second."""
-    return files.sha256(path)
 
 
 def _required(data_dir: Path, dataset: str) -> Path:
