@@ -97,12 +97,6 @@ class SideBySide(keras.Model):
             data, self.see_validation, lambda classifier, _, images, labels: _score(classifier(images), labels)
         )
 
-    @staticmethod
-    def _test(
-        classifier: keras.Model, optimizer: CoupledAdam, images: tf.Tensor, labels: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        return _score(classifier(images), labels)
-
     def _step(self, data: Data, see: Callable, of_one: Callable) -> dict[str, tf.Tensor]:
         batch, labels = data
         images = see(replicas.occupied(batch))
