@@ -57,7 +57,13 @@ def _exported(phase: PhaseRun, condition: Condition) -> Path:
 
 
 def _is_exported(phase: PhaseRun, condition: Condition, folder: Path, recorded: dict) -> bool:
-    return model_card.read(_exported(phase, condition)) == card_of(folder, recorded)
+    target, card = _exported(phase, condition), card_of(folder, recorded)
+    try:
+        model_card.check(target)
+        return model_card.read(target) == card
+    except UserError as error:
+        say(f"{target} is exported anew: {error}")
+        return False
 
 
 def best_cell(results_dir: Path, phase: str, condition: str) -> tuple[Path, dict] | None:

@@ -72,6 +72,13 @@ def test_predictions_that_were_cut_are_refused(data_dir, damaged):
         assert "predictions.csv has changed since it was written; put it back" in refused(*line)
 
 
+def test_a_savedmodel_that_lost_a_file_is_exported_anew(data_dir, damaged):
+    lost = damaged / "saved_models" / CELL.phase / CELL.condition / "variables" / "variables.index"
+    lost.unlink()
+    output_of(*run_grid(data_dir, damaged))
+    assert lost.exists()
+
+
 def test_a_cell_whose_metrics_say_nothing_is_refused(data_dir, damaged):
     (CELL.folder(damaged) / cells.METRICS).write_text("{}")
     assert "metrics.json is not what a finished run writes" in refused(*run_grid(data_dir, damaged))
