@@ -112,9 +112,12 @@ def find(data_dir: Path, dataset: str) -> Path | None:
 
 
 def count(folder: Path) -> int:
-    """The number of images in a data set's folder."""
-    splits = files.read_json(folder / "dataset_info.json")["splits"]
-    return sum(int(length) for split in splits for length in split["shardLengths"])
+    """The number of images in a data set's folder. Raises UserError where TFDS did not write its description."""
+    path = folder / "dataset_info.json"
+    try:
+        return sum(int(length) for split in files.read_json(path)["splits"] for length in split["shardLengths"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{path} describes no data set ({error!r}); delete {folder} and prepare it anew.") from error
 
 
 def folders(data_dir: Path) -> dict[str, Path]:

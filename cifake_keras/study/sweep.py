@@ -33,8 +33,8 @@ def chosen(folder: Path, candidates: tuple[Hyperparameters, ...]) -> tuple[Hyper
 
     Every group must be done. The choice is recorded in `folder`.
     """
-    folders = [cells.group_folder(folder, group) for group in range(len(groups(candidates)))]
-    rows = [row | {"group": path.name} for path in folders for row in _accuracies(path)]
+    of_groups = {cells.group_folder(folder, number): len(group) for number, group in enumerate(groups(candidates))}
+    rows = [row | {"group": path.name} for path, count in of_groups.items() for row in _accuracies(path, count)]
     accuracies = [row["validation_accuracy"] for row in rows]
     best = accuracies.index(max(accuracies))
     if not (folder / cells.METRICS).exists():
@@ -43,8 +43,10 @@ def chosen(folder: Path, candidates: tuple[Hyperparameters, ...]) -> tuple[Hyper
     return candidates[best], folder / rows[best]["group"]
 
 
-def _accuracies(group: Path) -> list[dict]:
-    """A row a candidate of a finished group."""
+def _accuracies(group: Path, count: int) -> list[dict]:
+    """A row for each of the `count` candidates of a finished group."""
     with cells.as_written(group / cells.METRICS):
         rows = cells.read_metrics(group)["accuracy"]
+        if len(rows) != count:
+            raise ValueError(f"the accuracy of {len(rows)} candidates, not of {count}")
         return [{**row, "validation_accuracy": float(row["validation_accuracy"])} for row in rows]
