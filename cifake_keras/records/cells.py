@@ -15,6 +15,7 @@ CONFIG, HISTORY, PREDICTIONS, METRICS = "config.json", "history.csv", "predictio
 WEIGHTS = "model.weights.h5"
 EXAMINATION, SCORES, DISPERSION = "examination", "scores.npz", "dispersion.csv"  # a folder in a cell's, and its files
 CHECKPOINT, CURVES = "checkpoint.npz", "tensorboard"
+PARTS = "parts"  # a folder in an examination's, until it is finished
 DONE, UNFINISHED, ABSENT = "done", "unfinished", "to do"
 
 # What metrics.json, which is written last, records the digests of.

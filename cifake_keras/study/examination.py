@@ -1,7 +1,8 @@
 """What finished cells are put through beyond the paper: every path, altered images, measured saliency."""
 
-from collections.abc import Iterable
-from functools import cached_property
+import shutil
+from collections.abc import Callable, Iterable
+from functools import cached_property, partial
 
 import keras
 import numpy as np
@@ -14,11 +15,12 @@ from cifake_keras.evaluation.scorer import Scorer
 from cifake_keras.protocol import CLEAN, EVALUATIONS, Steps, kept
 from cifake_keras.records import cells, scores
 from cifake_keras.records.cells import Cell
+from cifake_keras.records.parts import Parts
 from cifake_keras.records.scores import Scores
-from cifake_keras.runtime import executors, files
+from cifake_keras.runtime import executors, files, progress
 from cifake_keras.runtime.errors import UserError
 from cifake_keras.runtime.executors import Executor
-from cifake_keras.runtime.progress import say, track
+from cifake_keras.runtime.progress import say
 from cifake_keras.splits.composition import ImageSet
 from cifake_keras.study.phase_run import PhaseRun
 from cifake_keras.study.settings import Settings
@@ -41,6 +43,8 @@ def run(wanted: Iterable[Cell], settings: Settings, executor: Executor) -> None:
     for phase in {task.phase for task in listed}:
         _write_images(phase)
     left = [task for task in listed if not task.done()]
+    for done_before in set(listed) - set(left):
+        done_before.tidy()
     say(f"{len(listed) - len(left)} cells examined before, {len(left)} to examine")
     if unfinished := executors.settle(executor, left, f"{__name__}:{tasks.__name__}", done, settings):
         raise unfinished
@@ -63,7 +67,7 @@ class ExaminedPhase(PhaseRun):
 
     def __init__(self, name: str, settings: Settings):
         super().__init__(name, settings)
-        self._altered: dict[Steps, dict[str, list[ImageSet]]] = {}
+        self._altered: dict[tuple[str, Steps], list[ImageSet]] = {}
 
     @cached_property
     def paths(self) -> dict[str, Steps]:
@@ -75,28 +79,35 @@ class ExaminedPhase(PhaseRun):
         folder = cells.step_folder(self.settings.results_dir, self.phase.name, step.name)
         return not step.training or (folder / cells.WEIGHTS).exists()
 
-    def altered(self, steps: Steps) -> dict[str, list[ImageSet]]:
-        """The altered test sets after `steps`, computed once, by alteration and level ("jpeg-75") or by kernel
-        ("kernel-box")."""
-        if steps not in self._altered:
-            self._altered[steps] = self._reconstruct(steps) if steps else self._alter()
-        return self._altered[steps]
-
-    def _reconstruct(self, steps: Steps) -> dict[str, list[ImageSet]]:
-        altered = self.altered(())
-        listed = track(altered.items(), "Reconstructing altered images", len(altered))
-        return {name: self.reconstructed(tests, steps, "float32") for name, tests in listed}
-
-    def _alter(self) -> dict[str, list[ImageSet]]:
-        tests = list(self.data.tests.values())
+    @cached_property
+    def _alterations(self) -> dict[str, Callable[[], list[ImageSet]]]:
+        """What makes the altered test sets."""
         levels = [(family, level) for family, of in protocol.ALTERATIONS.items() for level in of.levels]
-        altered = {
-            f"{family}-{level}": [_altered(images, family, level) for images in tests]
-            for family, level in track(levels, "Altering test images", len(levels))
-        }
         # The same images, as they are dealt by their native pixels, resized in other ways.
         kernels = [kernel for kernel in protocol.KERNELS if kernel != self.settings.kernel]
-        return altered | {f"kernel-{kernel}": list(self.composed(kernel).tests.values()) for kernel in kernels}
+        return {
+            **{f"{family}-{level}": partial(self._alter, family, level) for family, level in levels},
+            **{f"kernel-{kernel}": partial(self._resize, kernel) for kernel in kernels},
+        }
+
+    @property
+    def alterations(self) -> list[str]:
+        """Their names, by level ("jpeg-75") or by kernel ("kernel-box")."""
+        return list(self._alterations)
+
+    def altered(self, name: str, steps: Steps) -> list[ImageSet]:
+        """The test sets altered as `name` says, after `steps`; computed once."""
+        key = name, steps
+        if key not in self._altered:
+            made = self.reconstructed(self.altered(name, ()), steps, "float32") if steps else self._alterations[name]()
+            self._altered[key] = made
+        return self._altered[key]
+
+    def _alter(self, family: str, level: float) -> list[ImageSet]:
+        return [_altered(images, family, level) for images in self.data.tests.values()]
+
+    def _resize(self, kernel: str) -> list[ImageSet]:
+        return list(self.composed(kernel).tests.values())
 
     def explained(self) -> np.ndarray:
         """float32 [n, 32, 32, 3] in [0, 1]: in-sample test images drawn at random, whose saliency is measured."""
@@ -142,43 +153,63 @@ class ExaminationTask(Task):
             "sanity_images": protocol.SANITY_IMAGES,
         }
 
+    def tidy(self) -> None:
+        shutil.rmtree(self.folder / cells.PARTS, ignore_errors=True)
+
     def measure(self) -> dict:
         classifier = read_classifier(self.folder.parent, self.cell.classifier)
         networks = self.phase.networks(tuple({step for path in self.phase.paths.values() for step in path}))
-        scored = self._scores(Scorer(classifier, networks, self.condition.range))
+        with progress.task(self.title, self._count()) as update:
+            parts = Parts(self.folder / cells.PARTS, update)
+            if parts.before:
+                say(f"{self.title}: goes on, {parts.before} of {self._count()} parts were measured before")
+            scored = self._scores(Scorer(classifier, networks, self.condition.range), parts)
+            inputs = walk(self.phase.explained(), self.condition.path(CLEAN), networks, self.condition.range)
+            measured = _dispersion(classifier, np.asarray(inputs), parts)
         scored.write(self.folder / cells.SCORES)
-        inputs = walk(self.phase.explained(), self.condition.path(CLEAN), networks, self.condition.range)
-        text = _dispersion(classifier, np.asarray(inputs)).to_csv(index=False, float_format="%.6g", lineterminator="\n")
+        text = measured.to_csv(index=False, float_format="%.6g", lineterminator="\n")
         files.write_text(self.folder / cells.DISPERSION, text)
         say(f"{self.title}: {len(scored.paths)} paths, {len(scored.altered)} alterations")
         return {"cell": str(self.cell)}
 
-    def _scores(self, score: Scorer) -> Scores:
+    def _count(self) -> int:
+        return sum(map(len, (self.phase.paths, self.phase.alterations, EVALUATIONS, 2 * list(saliency.METHODS))))
+
+    def _scores(self, score: Scorer, parts: Parts) -> Scores:
         data, clean = self.phase.data, self.condition.path(CLEAN)
 
-        def logits(tests: Iterable[ImageSet], path: Steps) -> np.ndarray:
-            return np.concatenate([score(images, path) for images in tests])
+        def logits(part: str, path: Steps, sets: Callable[[], Iterable[ImageSet]]) -> np.ndarray:
+            return parts.once(part, lambda: np.concatenate([score(images, path) for images in sets()]))
 
         return Scores(
-            paths={name: logits(data.tests.values(), path) for name, path in self.phase.paths.items()},
-            altered={name: logits(tests, clean) for name, tests in self.phase.altered(kept(clean)).items()},
+            paths={name: logits(f"paths {name}", path, data.tests.values) for name, path in self.phase.paths.items()},
+            altered={
+                name: logits(f"altered {name}", clean, partial(self.phase.altered, name, kept(clean)))
+                for name in self.phase.alterations
+            },
             validation={
-                evaluation: score(data.validation, self.condition.path(evaluation)) for evaluation in EVALUATIONS
+                name: logits(f"validation {name}", self.condition.path(name), lambda: [data.validation])
+                for name in EVALUATIONS
             },
             validation_labels=data.validation.labels,
         )
 
 
-def _dispersion(classifier: keras.Sequential, inputs: np.ndarray) -> pd.DataFrame:
+def _dispersion(classifier: keras.Sequential, inputs: np.ndarray, parts: Parts) -> pd.DataFrame:
     """A row a method and image: the measures of its map, and how much of it random weights would show too."""
-    return pd.concat([_measured(classifier, inputs, name) for name in saliency.METHODS])
+    return pd.concat([_measured(classifier, inputs, name, parts) for name in saliency.METHODS])
 
 
-def _measured(classifier: keras.Sequential, inputs: np.ndarray, name: str) -> pd.DataFrame:
-    method = saliency.METHODS[name]
-    maps = method(classifier, inputs)
-    columns = {measure: of(maps) for measure, of in dispersion.MEASURES.items()}
-    columns[scores.SIMILARITY] = np.full(len(inputs), np.nan)
-    checked = inputs[: protocol.SANITY_IMAGES]
-    columns[scores.SIMILARITY][: len(checked)] = randomization.similarity(method, classifier, checked)
-    return pd.DataFrame({"method": name, "image": np.arange(len(inputs)), **columns})
+def _measured(classifier: keras.Sequential, inputs: np.ndarray, name: str, parts: Parts) -> pd.DataFrame:
+    method, checked = saliency.METHODS[name], inputs[: protocol.SANITY_IMAGES]
+    measures = parts.once(f"dispersion {name}", lambda: _measures(method(classifier, inputs)))
+    similarity = parts.once(f"similarity {name}", lambda: randomization.similarity(method, classifier, checked))
+    rows = pd.DataFrame(measures, columns=list(dispersion.MEASURES))
+    rows.insert(0, "method", name)
+    rows.insert(1, "image", np.arange(len(inputs)))
+    return rows.assign(**{scores.SIMILARITY: pd.Series(similarity)})
+
+
+def _measures(maps: np.ndarray) -> np.ndarray:
+    """float64 [n, measures]."""
+    return np.stack([of(maps) for of in dispersion.MEASURES.values()], axis=1)

@@ -127,6 +127,26 @@ def test_examination_keeps_saliency_and_is_not_done_twice(examined, data_dir):
     assert "1 cells examined before, 0 to examine" in again
 
 
+def test_a_killed_examination_goes_on_to_the_same_result(examined, data_dir, tmp_path):
+    results = shutil.copytree(examined / "results", tmp_path / "results")
+    whole, again = (cell(root, "baseline") / "examination" for root in (examined, tmp_path))
+    shutil.rmtree(again)
+    line = ("examine", "--condition", "baseline", "--data-dir", data_dir, "--results-dir", results)
+    killed = subprocess.Popen([sys.executable, "-m", "cifake_keras.cli", *map(str, line)], stderr=subprocess.DEVNULL)
+    while len(parts := list(again.glob("parts/[!.]*.npy"))) < 6:
+        assert killed.poll() is None
+        time.sleep(0.05)
+    killed.kill()
+    killed.wait()
+    parts[0].write_bytes(parts[0].read_bytes()[:-1])
+    output = command(*line).stderr
+    assert re.search(r"goes on, \d+ of 33 parts were measured before", output) and "is damaged" in output
+    with np.load(whole / "scores.npz") as expected, np.load(again / "scores.npz") as scores:
+        assert set(scores) == set(expected) and all(np.array_equal(scores[name], expected[name]) for name in expected)
+    assert (again / "dispersion.csv").read_bytes() == (whole / "dispersion.csv").read_bytes()
+    assert not (again / "parts").exists()
+
+
 def test_other_images_than_the_cells_are_refused(examined, data_dir, tmp_path):
     for label in ("real", "fake"):
         (tmp_path / f"val_{label}_filenames.csv").write_text("0001 (2).jpg\n")
