@@ -8,6 +8,7 @@ import os
 import signal
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -18,6 +19,8 @@ from click import format_filename
 from cifake_keras.detector import Detector, load_detector
 from cifake_keras.protocol import IMAGE_SIZE
 from cifake_keras.runtime import interruption
+from cifake_keras.runtime.errors import UserError
+from cifake_keras.runtime.progress import say
 from cifake_keras.runtime.text import printable
 from cifake_keras.sources import reading
 
@@ -57,12 +60,25 @@ def answers(detector: Detector, paths: list[Path]) -> Iterator[list[Answer]]:
     """Yields the answers to `paths` in order, some at a time; of many images on LiteRT by a process a core."""
     chunks = [paths[start : start + _CHUNK] for start in range(0, len(paths), _CHUNK)]
     processes = min(len(os.sched_getaffinity(0)), len(chunks))
-    if processes > 1 and detector.path.suffix == ".tflite":
-        context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(processes, context, _begin, (detector.path,)) as pool:
-            yield from pool.map(_answer_in_pool, chunks)
-    else:
+    shared = processes > 1 and detector.path.suffix == ".tflite"
+    pool = _pool(processes, detector.path) if shared else None
+    if not pool:
         yield from map(partial(_answer, detector), chunks)
+        return
+    try:
+        with pool:
+            yield from pool.map(_answer_in_pool, chunks)
+    except BrokenProcessPool:
+        raise UserError("One of the processes was killed, for want of memory perhaps; run the command again.") from None
+
+
+def _pool(processes: int, model: Path) -> ProcessPoolExecutor | None:
+    """None where processes cannot share work, as without a /dev/shm to write to."""
+    try:
+        return ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), _begin, (model,))
+    except (ImportError, OSError) as error:
+        say(f"one process does all: others cannot share the work here ({error})")
+        return None
 
 
 def _begin(model: Path) -> None:

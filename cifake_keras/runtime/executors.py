@@ -56,7 +56,7 @@ def work(jobs: Sequence[Job]) -> None:
     """Does every job that no other process is doing. Returns when each is done or has failed, here or elsewhere."""
     claims = {job.claim: files.claim(job.claim, timeout=0) for job in jobs}
     waiting = False
-    while left := [job for job in jobs if not _settled(job)]:
+    while left := [job for job in jobs if not settled(job)]:
         if any(_worked_on(job, claims[job.claim]) for job in left if _ready(job)):
             waiting = False
             continue
@@ -70,7 +70,7 @@ def _ready(job: Job) -> bool:
     return all(need.done() for need in job.needs())
 
 
-def _settled(job: Job) -> bool:
+def settled(job: Job) -> bool:
     return job.done() or failed(job)
 
 
@@ -83,7 +83,7 @@ def _worked_on(job: Job, claim: SoftFileLease) -> bool:
     """Whether this process could claim the job, which is settled now."""
     try:
         with claim:
-            if not _settled(job):
+            if not settled(job):
                 _attempt(job)
             return True
     except Timeout:

@@ -7,6 +7,8 @@ import threading
 from collections.abc import Iterator
 from multiprocessing import parent_process
 
+from cifake_keras.runtime.errors import UserError
+
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -30,7 +32,7 @@ class Pending:
 
 
 def raised() -> None:
-    """From now on both signals raise Interrupted in the main thread."""
+    """From now on both signals raise Interrupted in the main thread; UserError where a library has sent the signal."""
     _handle(dict.fromkeys(SIGNALS, _raise))
 
 
@@ -68,7 +70,18 @@ def kept() -> Iterator[None]:
 
 
 def _raise(number: int, _: object) -> None:
+    # OpenBLAS sends SIGINT to its own process where it cannot start its threads.
+    if number == signal.SIGINT and not _threads_start():
+        raise UserError("This machine starts no more threads: raise its limit (ulimit -u), or end other programs.")
     raise Interrupted(number)
+
+
+def _threads_start() -> bool:
+    try:
+        threading.Thread(target=int).start()
+    except RuntimeError:
+        return False
+    return True
 
 
 def _handle(handlers: dict) -> dict:

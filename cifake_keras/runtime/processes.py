@@ -32,7 +32,11 @@ class Local:
 
 
 class _Team:
-    """Processes that share jobs. One that is killed is replaced, and the job that it was doing has failed."""
+    """Processes that share jobs.
+
+    One that is killed at a job, which has failed then, is replaced; one that is killed before is not, lest that go on
+    for ever.
+    """
 
     def __init__(self, jobs: Sequence[Job], processes: int, build: str, arguments: tuple):
         self._jobs = {str(job.folder): job for job in jobs}
@@ -49,6 +53,8 @@ class _Team:
                     ready = wait(self._members)
                     for connection in [connection for connection in self._members if connection in ready]:
                         self._receive(connection, update)
+            if not all(map(executors.settled, self._jobs.values())):
+                raise UserError("All processes of --jobs ended before they could begin, for want of memory perhaps.")
         finally:
             for member in self._members.values():
                 member.process.terminate()
@@ -90,7 +96,8 @@ class _Team:
         if status == 0:
             return
         if member.job is None:
-            raise UserError(f"A process of --jobs ended with status {status} before it could begin.")
+            progress.say(f"a process of --jobs ended with status {status} before it could begin; the others go on")
+            return
         if not member.job.done():
             executors.fail(member.job, f"its process ended with status {status}, for want of memory perhaps")
         self._start()

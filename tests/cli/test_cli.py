@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import resource
 import shlex
 import shutil
 import subprocess
@@ -296,11 +297,24 @@ def test_list_knows_what_is_whole_and_what_was_cut_off(tmp_path):
     assert " absent " in rows["IFv1"] and " absent " in rows["SDv1.5"]
 
 
-def test_list_names_what_is_damaged(tmp_path):
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [("{", "is damaged"), ("{}", "describes no data set"), ("[]", "describes no data set"), ("null", "describes no")],
+)
+def test_list_names_what_is_damaged(text, problem, tmp_path):
     version = tmp_path / "image_folder" / "mine" / "1.0.0"
     version.mkdir(parents=True)
-    (version / "dataset_info.json").write_text("{")
-    assert "dataset_info.json is damaged" in refused("data", "list", "--data-dir", tmp_path)
+    (version / "dataset_info.json").write_text(text)
+    assert f"dataset_info.json {problem}" in refused("data", "list", "--data-dir", tmp_path)
+
+
+def test_a_machine_that_starts_no_more_threads_is_not_told_as_ctrl_c(tmp_path):
+    """OpenBLAS sends SIGINT then. A thread whose stack has no room cannot be started either."""
+    stack = 2**46, resource.RLIM_INFINITY
+    done = command(
+        "tables", "--results-dir", tmp_path, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_STACK, stack)
+    )
+    assert "starts no more threads" in one_sentence(done.returncode, done.stderr) and "Interrupted" not in done.stderr
 
 
 def test_status_counts_cells(tmp_path):

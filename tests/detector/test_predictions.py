@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import resource
 import subprocess
 import sys
 
@@ -101,6 +102,14 @@ def test_many_images_are_answered_by_several_processes_as_by_one(folder, tmp_pat
     found = [answer for some in predictions.answers(detector, paths) for answer in some]
     assert [answer.path for answer in found] == paths
     assert [answer.probability_fake for answer in found] == pytest.approx(detector.predict(paths), abs=1e-6)
+
+
+def test_one_process_does_where_others_cannot_share_the_work(folder):
+    """Semaphores are files; without room for any, there are none."""
+    paths = "\n".join([str(folder / "a.jpg")] * 100)
+    limits = {"preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))}
+    done = command("predict", "--format", "csv", "-", input=paths, **limits)
+    assert (done.returncode, done.stdout.count("a.jpg")) == (0, 100) and "one process does all" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -90,6 +90,26 @@ def test_what_keeps_processes_from_working_is_told(tmp_path):
             Local(2).settle(tasks(tmp_path), f"test_executors:{build.__name__}")
 
 
+def unlucky(folder: Path) -> list[Write]:
+    """The first process to ask for the jobs is killed."""
+    if not (folder / "killed").exists():
+        (folder / "killed").touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return tasks(folder)
+
+
+def doomed(folder: Path) -> list[Write]:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.slow
+def test_a_process_that_is_killed_before_it_begins_leaves_the_work_to_the_others(tmp_path):
+    Local(2).settle(tasks(tmp_path), f"test_executors:{unlucky.__name__}", tmp_path)
+    assert all(task.done() for task in tasks(tmp_path))
+    with pytest.raises(UserError, match="All processes of --jobs ended before they could begin"):
+        Local(2).settle([Write(tmp_path / "a"), Write(tmp_path / "b")], f"test_executors:{doomed.__name__}", tmp_path)
+
+
 def sleeping(folder: Path) -> list[Write]:
     return [Sleep(folder / "a"), Sleep(folder / "b")]
 
