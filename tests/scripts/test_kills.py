@@ -1,4 +1,4 @@
-"""The kill driver, in short: a study that is killed ends as if it had not been."""
+"""The driver of kills, in short: a study that is stopped ends as if it had not been."""
 
 import os
 from pathlib import Path
@@ -15,11 +15,10 @@ from cifake_keras.runtime import files
 pytestmark = pytest.mark.slow
 
 
-@pytest.mark.slow
-def test_a_killed_study_ends_as_if_it_had_not_been(tmp_path):
+def test_a_study_that_is_stopped_ends_as_if_it_had_not_been(tmp_path):
     result = kills.run(1, seed=2, scale=0.002, folder=tmp_path)
     assert result["differences"] == []
-    assert sum(result["kills"].values()) > 1 and result["files_of_a_study"] > 50
+    assert sum(result["stops"].values()) > 1 and result["files_of_a_study"] > 50
     # After each command and each kill what there is by then, in the end all; each phase is tested on two paths.
     assert result["compared"]["files"] > result["files_of_a_study"]
     cells = result["studies"] * len(protocol.CONDITIONS)
@@ -41,15 +40,15 @@ def write_study(folder: Path, accuracy: float, *others: str) -> None:
 def test_what_differs_is_found(tmp_path):
     """A number in a cell, a file that the undisturbed study does not have, one that is missing, a cell done twice."""
     write_study(tmp_path / "reference", 0.5, "missing")
-    write_study(tmp_path / "killed", 0.6, "more", ".not.to.be.seen")
+    write_study(tmp_path / "killed", 0.6, "more", ".not.to.be.seen", "parts/half.npy", "x.zip.part")
     study = kills.Study(tmp_path / "killed", tmp_path / "reference")
     study.compare_files()
     metrics = f"results/runs/{kills.PHASE}/baseline/paper/seed-0/metrics.json"
-    expected = {f"{metrics} after 0 kills", "more after 0 kills"}
+    expected = {f"{metrics} after 0 stops", "more after 0 stops"}
     assert set(study.differences) == expected and study.compared == {"files": 2}
     study.compare_ends()
     assert set(study.differences) - expected == {"missing missing", f"{metrics} sdv15.matched.accuracy"}
     assert study.compared == {"files": 2, "metrics": 2, "answers": 0}
     os.utime(tmp_path / "killed" / metrics, (0, 0))
     study.compare_files()
-    assert f"{metrics} done twice after 0 kills" in study.differences
+    assert f"{metrics} done twice after 0 stops" in study.differences
