@@ -8,7 +8,7 @@ import os
 import click
 
 from cifake_keras.cli import data, detector, report, study
-from cifake_keras.runtime import interruption
+from cifake_keras.runtime import interruption, streams
 from cifake_keras.runtime.errors import UserError, of_the_disk
 from cifake_keras.runtime.text import printable
 
@@ -25,6 +25,7 @@ class _Commands(click.Group):
 
     def invoke(self, context: click.Context) -> object:
         interruption.raised()
+        streams.reopen()
         try:
             return super().invoke(context)
         except UserError as error:

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import click
@@ -16,6 +16,7 @@ _model = click.option(
     type=click.Path(path_type=Path),
     help="The folder of a SavedModel, or a .tflite file; else the detector that comes with this program.",
 )
+_STANDARD_OUTPUT = Path("-")
 _saved_model = click.argument("model", type=click.Path(path_type=Path, exists=True, file_okay=False), required=False)
 
 
@@ -34,9 +35,27 @@ def _probability(context: click.Context, parameter: click.Parameter, value: floa
     return value
 
 
+def _replaceable(context: click.Context, parameter: click.Parameter, path: Path) -> Path:
+    """Refuses what must not be replaced, before any work is done for it."""
+    from cifake_keras.runtime import files
+
+    if path != _STANDARD_OUTPUT:
+        files.require_replaceable(path)
+    return path
+
+
+def _write(output: Path, content: bytes) -> None:
+    from cifake_keras.runtime import files
+
+    if output == _STANDARD_OUTPUT:
+        click.echo(content, nl=False)
+    else:
+        files.write_bytes(output, content)
+
+
 def _vacant(context: click.Context, parameter: click.Parameter, path: Path) -> Path:
     """Refuses to replace what is there: it may be anything."""
-    if path.is_file() or (path.is_dir() and any(path.iterdir())):
+    if os.path.lexists(path) and not (path.is_dir() and not any(path.iterdir())):
         raise click.BadParameter(f"{path} is there already; name another place, or delete it.")
     return path.resolve()
 
@@ -55,18 +74,27 @@ def _end(unanswered: list, answered: int) -> None:
         raise Unfinished(f"{len(unanswered)} of {total} could not be answered, for the reasons above.")
 
 
+def _output(default: str) -> Callable:
+    return click.option(
+        "--output",
+        type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
+        callback=_replaceable,
+        default=default,
+        show_default=True,
+        help="A file, or - for standard output.",
+    )
+
+
 @click.command()
 @_paths
 @_model
 @click.option("--threshold", type=float, callback=_probability, help="FAKE from this probability on; else the card's.")
 @click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
-@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="A file for the answers.")
-def predict(
-    paths: tuple[str, ...], model: Path | None, threshold: float | None, form: str, output: Path | None
-) -> None:
+@_output("-")
+def predict(paths: tuple[str, ...], model: Path | None, threshold: float | None, form: str, output: Path) -> None:
     """Tell which images a generator made. PATH: a file, a folder with images, or - for a list on standard input."""
     from cifake_keras.detector import load_detector, predictions
-    from cifake_keras.runtime import files, progress
+    from cifake_keras.runtime import progress
 
     detector = load_detector(model)
     images, answers = predictions.find(_listed(paths))
@@ -76,21 +104,22 @@ def predict(
             show(len(answers))
     answered = [answer for answer in answers if not answer.error]
     text = predictions.text(answered, detector.threshold if threshold is None else threshold, form)
-    if output and answered:
-        files.write_text(output, text)
-    elif answered:
-        click.echo(text, nl=False)
+    if answered:
+        _write(output, text.encode())
     _end([answer for answer in answers if answer.error], len(answered))
 
 
 @click.command()
 @_paths
 @_model
-@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), default="explanation.png", show_default=True)
+@_output("explanation.png")
 def explain(paths: tuple[str, ...], model: Path | None, output: Path) -> None:
     """Draw what the detector looks at, as a PNG with a row an image. PATH: as for predict."""
     import numpy as np
 
+    from cifake_keras.runtime import processes
+
+    processes.import_tensorflow()
     from cifake_keras.detector import load_detector, predictions
     from cifake_keras.report import explanation
 
@@ -103,8 +132,9 @@ def explain(paths: tuple[str, ...], model: Path | None, output: Path) -> None:
         names, pixels = zip(*pictures, strict=True)
         explanation.check(len(names))
         shown = np.stack(pixels)
-        explanation.write(output, names, shown, detector.predict(shown), detector.explain(shown))
-        click.echo(output)
+        _write(output, explanation.png(names, shown, detector.predict(shown), detector.explain(shown)))
+        if output != _STANDARD_OUTPUT:
+            click.echo(output)
     _end(unanswered, len(pictures))
 
 

@@ -1,7 +1,7 @@
 """What a detector looks at: images, their saliency by three methods, and what it says of them."""
 
+import io
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 
@@ -9,7 +9,6 @@ from cifake_keras import protocol
 from cifake_keras.report import form
 from cifake_keras.report.figures import HEADING, LARGE, LINE, TEXT, Page, shown
 from cifake_keras.runtime.errors import UserError
-from cifake_keras.runtime.files import replacing
 
 MOST = 50  # images on one picture
 
@@ -20,10 +19,10 @@ def check(images: int) -> None:
         raise UserError(f"{images:,} images are too many for one picture: name at most {MOST}.")
 
 
-def write(
-    path: Path, names: Sequence[str], images: np.ndarray, probability_fake: np.ndarray, maps: Mapping[str, np.ndarray]
-) -> None:
-    """Writes a PNG with a row an image: what the detector sees of it, and each method's map, brightest where it counts.
+def png(
+    names: Sequence[str], images: np.ndarray, probability_fake: np.ndarray, maps: Mapping[str, np.ndarray]
+) -> bytes:
+    """A PNG with a row an image: what the detector sees of it, and each method's map, brightest where it counts.
 
     images: uint8 [n, 32, 32, 3]. probability_fake: float [n]. maps: float [n, 32, 32], not negative, by the method of
     saliency. Raises UserError where they are more than MOST.
@@ -31,8 +30,9 @@ def write(
     check(len(images))
     titled = {form.capital(protocol.SALIENCY[name]): _relative(values) for name, values in maps.items()}
     page = _drawn(names, probability_fake, {"Image, 32x32": images, **titled})
-    with replacing(path) as temporary:
-        page.figure.savefig(temporary, dpi=200, format="png")
+    buffer = io.BytesIO()
+    page.figure.savefig(buffer, dpi=200, format="png")
+    return buffer.getvalue()
 
 
 def _relative(maps: np.ndarray) -> np.ndarray:

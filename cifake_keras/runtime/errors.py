@@ -27,5 +27,5 @@ def _of_the_disk(error: Exception) -> str | None:
     if isinstance(error, OSError) and error.filename:
         return f"{error.filename}: {error.strerror}"
     if reason := next((reason for reason in reasons if reason in str(error)), None):
-        return f"{reason}, where data, results or SavedModels are written"
+        return f"{reason}, where data, results, SavedModels or answers are written"
     return str(error) if isinstance(error, OSError) else None

@@ -27,8 +27,10 @@ def replacing(path: Path) -> Iterator[Path]:
     """Yields a temporary name beside `path`; what is written there, file or folder, replaces it at the end.
 
     The temporary name keeps the suffix, which some writers look at. Whatever fails, `path` stays as it was. What dead
-    processes of this machine left under such names is removed, and nothing else.
+    processes of this machine left under such names is removed, and nothing else. Raises UserError as
+    `require_replaceable` does.
     """
+    require_replaceable(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary, old = _temporary(path, os.getpid(), "new"), _temporary(path, os.getpid(), "old")
     for left in [temporary, old, *_abandoned(path)]:
@@ -42,6 +44,12 @@ def replacing(path: Path) -> Iterator[Path]:
     finally:
         _remove(temporary)
         _remove(old)
+
+
+def require_replaceable(path: Path) -> None:
+    """Raises UserError where something is there that is neither a file nor a folder."""
+    if path.is_symlink() or not (path.is_file() or path.is_dir() or not path.exists()):
+        raise UserError(f"{path} is a link, a pipe or a device, which is never replaced; name another file.")
 
 
 def _temporary(path: Path, process: int, purpose: str) -> Path:
@@ -119,6 +127,11 @@ def _sha256(path: Path, _changed: int) -> str:
 def write_text(path: Path, text: str) -> None:
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -3,14 +3,16 @@
 import csv
 import io
 import json
+import os
 import resource
+import stat
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 from PIL import Image
-from support import command, noise_png, picture
+from support import command, noise_png, output_of, picture, refused
 
 from cifake_keras import load_detector
 from cifake_keras.detector import predictions
@@ -87,6 +89,32 @@ def test_nothing_to_answer_is_status_2_and_writes_nothing(folder, tmp_path):
         done = command("predict", *paths, "--output", tmp_path / "answers")
         assert done.returncode == 2 and "no image" in done.stderr and not (tmp_path / "answers").exists()
     assert command("predict", "-", input="").returncode == 2
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe", "device", "dangling"])
+@pytest.mark.parametrize("line", [("predict",), ("explain",), ("export", "--format", "litert"), ("page",)])
+def test_an_output_that_is_no_file_is_left_alone(line, kind, folder, tmp_path):
+    (tmp_path / "mine").write_text("mine")
+    output = tmp_path / "output"
+    match kind:
+        case "link":
+            output.symlink_to("mine")
+        case "dangling":
+            output.symlink_to("nothing")
+        case "pipe":
+            os.mkfifo(output)
+        case "device" if os.geteuid():
+            pytest.skip("only root makes devices")
+        case "device":
+            os.mknod(output, stat.S_IFCHR | 0o666, os.makedev(1, 3))
+    before = output.lstat()
+    paths = (folder / "a.jpg",) if line[0] in ("predict", "explain") else ()
+    assert str(output) in refused(*line, *paths, "--output", output)
+    assert output.lstat() == before and (tmp_path / "mine").read_text() == "mine"
+
+
+def test_a_dash_is_standard_output(folder):
+    assert output_of("predict", folder / "a.jpg", "--output", "-") == output_of("predict", folder / "a.jpg")
 
 
 def test_a_model_that_is_none_is_one_sentence(folder, tmp_path):
