@@ -48,7 +48,8 @@ def replacing(path: Path) -> Iterator[Path]:
 
 def require_replaceable(path: Path) -> None:
     """Raises UserError where something is there that is neither a file nor a folder."""
-    if path.is_symlink() or not (path.is_file() or path.is_dir() or not path.exists()):
+    replaced = os.path.isfile(path) or os.path.isdir(path)  # TFDS's paths know no links
+    if os.path.islink(path) or (os.path.exists(path) and not replaced):
         raise UserError(f"{path} is a link, a pipe or a device, which is never replaced; name another file.")
 
 
