@@ -41,9 +41,8 @@ ELSEWHERE = {
     "curl --data @request.json http://localhost:8501/v1/models/detector:predict": "wants that server",
     "ray start --head --port 6379": "tests/runtime/test_cluster.py starts a cluster",
     "ray start --address FIRST:6379": "tests/runtime/test_cluster.py",
-    "cifake-keras run-grid --phase phase1 --no-sweep --executor ray --ray-address FIRST:6379 --cpus-per-cell 2": (
-        "tests/runtime/test_cluster.py"
-    ),
+    "cifake-keras run-grid --phase phase1 --no-sweep --executor ray --ray-address FIRST:6379 --cpus-per-cell 2 "
+    "--results-dir mine --saved-models-dir mine/saved_models": "tests/runtime/test_cluster.py",
     'sbatch --array=1-"$(wc -l < cells.txt)" scripts/slurm_array.sh cells.txt': "no Slurm here",
 }
 

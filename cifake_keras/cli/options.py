@@ -159,6 +159,7 @@ def grid(command: Callable) -> Callable:
         data_dir,
         results_dir,
         _folder("--saved-models-dir", "saved_models", "Where SavedModels are written."),
+        click.option("--force", is_flag=True, help="Replace SavedModels there that are not of these results."),
     )
 
 

@@ -9,7 +9,7 @@ from cifake_keras.runtime import executors, files
 from cifake_keras.runtime.executors import Executor
 from cifake_keras.runtime.progress import say
 from cifake_keras.study.phase_run import PhaseRun
-from cifake_keras.study.publishing import publish
+from cifake_keras.study.publishing import publish, require_own
 from cifake_keras.study.settings import Settings
 from cifake_keras.study.tasks import CellTask, StepTask, Task
 
@@ -17,13 +17,16 @@ from cifake_keras.study.tasks import CellTask, StepTask, Task
 def run(wanted: Iterable[Cell], settings: Settings, executor: Executor) -> None:
     """Runs what is not done, then exports and draws examples of each phase.
 
-    Raises UserError where images are missing, or a finished cell was made with other settings; Unfinished where a cell
+    Raises UserError where images are missing, a finished cell was made with other settings, or a SavedModel of other
+    results would be replaced; Unfinished where a cell
     failed, when all the others are done and exported.
     """
     wanted = list(wanted)
     phases = _phases(wanted, settings)
     for phase in phases.values():
         phase.introduce()
+    for cell in wanted:
+        require_own(phases[cell.phase], cell.condition)
     listed = _cells(wanted, phases)
     for task in listed:
         if task.done():

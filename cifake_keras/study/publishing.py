@@ -27,6 +27,38 @@ LIMITS = [
 ]
 
 
+# What a card takes from its cell as it is.
+_TAKEN = (
+    *("preset", "phase", "condition", "classifier", "seed", "selection", "hyperparameters", "kernel", "precision"),
+    *("n_train", "n_validation", "validation_accuracy", "data"),
+)
+
+
+def require_own(phase: PhaseRun, condition: str) -> None:
+    """Raises UserError where the SavedModel of a condition would replace one that was not made from these results."""
+    target = _exported(phase, condition)
+    files.require_replaceable(target)
+    if not (phase.settings.force or _is_vacant(target) or _is_own(phase, condition)):
+        raise UserError(
+            f"{target} was not made from {phase.settings.results_dir}; "
+            "name another --saved-models-dir, or give --force to replace it."
+        )
+
+
+def _is_vacant(target: Path) -> bool:
+    return not target.exists() or (target.is_dir() and not any(target.iterdir()))
+
+
+def _is_own(phase: PhaseRun, condition: str) -> bool:
+    """Whether a finished cell was exported there, not only the best of now, and by this version."""
+    try:
+        card = model_card.read(_exported(phase, condition))
+    except UserError:
+        return False
+    recorded = map(cells.read_metrics, cells.finished(phase.settings.results_dir, phase.phase.name, condition))
+    return any(all(card.get(key) == of_cell.get(key) for key in _TAKEN) for of_cell in recorded)
+
+
 def publish(phase: PhaseRun) -> None:
     """Draws the figures' examples and exports each condition's best cell by validation accuracy, unless it has been.
 
@@ -47,17 +79,18 @@ def publish(phase: PhaseRun) -> None:
     folder = cells.phase_folder(phase.settings.results_dir, phase.phase.name)
     examples.make(phase.settings.preset, phase.data, networks).write(folder / EXAMPLES)
     for condition, cell in outdated.items():
-        target = _exported(phase, condition)
+        require_own(phase, condition.name)
+        target = _exported(phase, condition.name)
         saved_model.write(target, condition, *networks[condition], phase.settings.kernel, card_of(*cell))
         say(f"SavedModel of {condition.title}: {target}")
 
 
-def _exported(phase: PhaseRun, condition: Condition) -> Path:
-    return phase.settings.saved_models_dir / phase.phase.name / condition.name
+def _exported(phase: PhaseRun, condition: str) -> Path:
+    return phase.settings.saved_models_dir / phase.phase.name / condition
 
 
 def _is_exported(phase: PhaseRun, condition: Condition, folder: Path, recorded: dict) -> bool:
-    target, card = _exported(phase, condition), card_of(folder, recorded)
+    target, card = _exported(phase, condition.name), card_of(folder, recorded)
     try:
         model_card.check(target)
         return model_card.read(target) == card
@@ -75,17 +108,6 @@ def best_cell(results_dir: Path, phase: str, condition: str) -> tuple[Path, dict
 
 def card_of(folder: Path, recorded: dict) -> dict:
     """What a user of a cell's SavedModel should know. folder, recorded: the cell's, and its metrics.json."""
-    named = (
-        "preset",
-        "phase",
-        "condition",
-        "classifier",
-        "seed",
-        "selection",
-        "hyperparameters",
-        "kernel",
-        "precision",
-    )
     procedural = recorded["preset"] == "demo"
     return {
         "model": "cifake_keras " + version("cifake-keras"),
@@ -93,9 +115,8 @@ def card_of(folder: Path, recorded: dict) -> dict:
         "trained_on": "procedural images, not the paper's data" if procedural else "real data",
         "threshold": protocol.THRESHOLD,
         "threshold_choice": "fixed before any test, not tuned",
-        **{key: recorded[key] for key in named},
+        **{key: recorded[key] for key in _TAKEN},
         "chosen": "the best validation accuracy of all seeds and classifiers",
-        **{key: recorded[key] for key in ("n_train", "n_validation", "validation_accuracy", "data")},
         "in_sample": next(iter(recorded["tests"])),
         "tests": _with_intervals(folder, recorded["tests"]),
         "interval": "95%, over test images alone: what another training would change is not in it",

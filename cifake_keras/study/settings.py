@@ -15,7 +15,7 @@ class Settings:
 
     scale: the share of the protocol's images that is wanted. reading: of the paper's text, a name in the protocol.
     strategy: "none", or "mirrored" on all GPUs; it changes no more than the last digits.
-    tensorboard: whether each training draws its curves.
+    tensorboard: whether each training draws its curves. force: whether SavedModels of other results are replaced.
     """
 
     preset: str
@@ -29,6 +29,7 @@ class Settings:
     precision: str = "float32"
     strategy: str = STRATEGIES[0]
     tensorboard: bool = False
+    force: bool = False
     validation_files: frozenset[str] = frozenset()
     scale: float = 1.0
     reading: str = next(iter(protocol.READINGS))

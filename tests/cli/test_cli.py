@@ -111,7 +111,7 @@ def test_options_of_the_grid_are_its_settings(tmp_path, monkeypatch):
     (tmp_path / "val_real_filenames.csv").write_text("1.jpg\n")
     (tmp_path / "val_fake_filenames.csv").write_text("2.jpg\n")
     given = ["--preset", "demo", "--recipe", "fast", "--no-sweep", "--epochs", "2", "--kernel", "box"]
-    given += ["--precision", "bfloat16", "--strategy", "mirrored", "--tensorboard", "--scale", "0.1"]
+    given += ["--precision", "bfloat16", "--strategy", "mirrored", "--tensorboard", "--force", "--scale", "0.1"]
     given += ["--reading", "linear_latent", "--data-dir", "d", "--results-dir", "r", "--saved-models-dir", "s"]
     settings = []
 
@@ -123,7 +123,7 @@ def test_options_of_the_grid_are_its_settings(tmp_path, monkeypatch):
     assert CliRunner().invoke(keep, [*given, "--validation-files", "."]).exit_code == 0
     folders = (tmp_path / name for name in "drs")
     lists = frozenset({"REAL/1.jpg", "FAKE/2.jpg"})
-    expected = ("fast", False, 2, "box", "bfloat16", "mirrored", True, lists, 0.1, "linear_latent")
+    expected = ("fast", False, 2, "box", "bfloat16", "mirrored", True, True, lists, 0.1, "linear_latent")
     assert settings == [Settings("demo", *folders, *expected)]
     assert CliRunner().invoke(keep, []).exit_code == 0
     assert (settings[1].scale, settings[1].reading, settings[1].precision) == (1.0, "chosen", "auto")
@@ -146,11 +146,18 @@ def test_results_of_another_configuration_are_refused_and_kept(data_dir, tmp_pat
     folder.mkdir(parents=True)
     (folder / cells.METRICS).write_text("{}")
     (folder / cells.CONFIG).write_text('{"condition": "baseline", "kernel": "nearest"}')
-    message = refused(*RUN, "--data-dir", data_dir, "--results-dir", tmp_path)
+    folders = ("--data-dir", data_dir, "--results-dir", tmp_path, "--saved-models-dir", tmp_path)
+    message = refused(*RUN, *folders)
     assert "made with other settings" in message and "kernel is nearest there, bilinear now" in message
     (folder / cells.CONFIG).write_text('{"kernel"')
-    assert "config.json is damaged" in refused(*RUN, "--data-dir", data_dir, "--results-dir", tmp_path)
+    assert "config.json is damaged" in refused(*RUN, *folders)
     assert {path.name for path in files_below(tmp_path)} == {cells.METRICS, cells.CONFIG}
+
+
+def test_the_detector_of_the_repository_is_not_replaced(data_dir, tmp_path, monkeypatch):
+    monkeypatch.chdir(Path(__file__).parents[2])
+    message = refused(*RUN, "--data-dir", data_dir, "--results-dir", tmp_path)
+    assert "saved_models/phase1/baseline is a link" in message and not files_below(tmp_path)
 
 
 def test_tables_of_nothing(tmp_path):
@@ -222,7 +229,8 @@ def test_read_only_disk(data_dir, origin, disk):
     prepare = ("data", "prepare", "cifake", "--from", origin / "cifake.zip", "--data-dir", disk / "data")
     assert read_only in refused(*prepare)
     assert read_only in refused("tables", "--results-dir", disk)
-    assert read_only in refused(*RUN, "--data-dir", data_dir, "--results-dir", disk / "results")
+    folders = ("--results-dir", disk / "results", "--saved-models-dir", disk / "saved_models")
+    assert read_only in refused(*RUN, "--data-dir", data_dir, *folders)
 
 
 def test_what_is_not_the_disks_fault_is_not_dressed_up(monkeypatch, tmp_path):

@@ -9,6 +9,7 @@ import pytest
 from support import output_of, picture, refused
 
 from cifake_keras import load_detector
+from cifake_keras.detector import model_card
 from cifake_keras.records import cells
 from cifake_keras.records.cells import Cell
 from cifake_keras.runtime import files
@@ -77,6 +78,16 @@ def test_a_savedmodel_that_lost_a_file_is_exported_anew(data_dir, damaged):
     lost.unlink()
     output_of(*run_grid(data_dir, damaged))
     assert lost.exists()
+
+
+def test_a_savedmodel_of_other_results_is_left_alone(data_dir, damaged):
+    path = damaged / "saved_models" / CELL.phase / CELL.condition / model_card.MODEL_CARD
+    for text in (path.read_text().replace('"seed": 1', '"seed": 7'), "no card"):
+        path.write_text(text)
+        assert f"was not made from {damaged}" in refused(*run_grid(data_dir, damaged))
+        assert path.read_text() == text
+    output_of(*run_grid(data_dir, damaged), "--force")
+    assert files.read_json(path)["seed"] == 1
 
 
 def test_a_cell_whose_metrics_say_nothing_is_refused(data_dir, damaged):
