@@ -20,6 +20,7 @@ from cifake_keras.detector import Detector, load_detector
 from cifake_keras.protocol import IMAGE_SIZE
 from cifake_keras.runtime import interruption
 from cifake_keras.runtime.errors import UserError
+from cifake_keras.runtime.processes import cores
 from cifake_keras.runtime.progress import say
 from cifake_keras.runtime.text import printable
 from cifake_keras.sources import reading
@@ -59,7 +60,7 @@ def find(named: Iterable[str | Path]) -> tuple[list[Path], list[Answer]]:
 def answers(detector: Detector, paths: list[Path]) -> Iterator[list[Answer]]:
     """Yields the answers to `paths` in order, some at a time; of many images on LiteRT by a process a core."""
     chunks = [paths[start : start + _CHUNK] for start in range(0, len(paths), _CHUNK)]
-    processes = min(len(os.sched_getaffinity(0)), len(chunks))
+    processes = min(cores(), len(chunks))
     shared = processes > 1 and detector.path.suffix == ".tflite"
     pool = _pool(processes, detector.path) if shared else None
     if not pool:

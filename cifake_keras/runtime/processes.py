@@ -40,7 +40,7 @@ class _Team:
 
     def __init__(self, jobs: Sequence[Job], processes: int, build: str, arguments: tuple):
         self._jobs = {str(job.folder): job for job in jobs}
-        threads = max(1, len(os.sched_getaffinity(0)) // processes)
+        threads = max(1, cores() // processes)
         self._arguments = (threads, build, arguments)
         self._members: dict[Connection, _Member] = {}
         for _ in range(min(processes, len(jobs))):
@@ -124,6 +124,12 @@ def _child(sender: Connection, threads: int, build: str, arguments: tuple) -> No
         sender.send(("refused", str(error)))
     except Exception:
         sender.send(("failed", traceback.format_exc()))
+
+
+def cores() -> int:
+    """Those that this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)  # Linux has it
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 def built(build: str, arguments: tuple) -> Sequence[Job]:
