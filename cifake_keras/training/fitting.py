@@ -81,7 +81,7 @@ def fit(
                 initial_epoch=state.epoch,
                 epochs=state.epoch + 1,
                 validation_data=batches.evaluation_batches(validation, learner.validation_steps),
-                callbacks=[*callbacks, _Keeper(checkpoint, state, pending)],
+                callbacks=[*callbacks, _Keeper(checkpoint, state, count, pending)],
                 shuffle=False,
                 verbose=0,
             )
@@ -112,18 +112,21 @@ class _Reporter(keras.callbacks.Callback):
 
 
 class _Keeper(keras.callbacks.Callback):
-    """Saves the state after each epoch, and after the step in which a signal came."""
+    """Saves the state after each epoch, and after the step in which a signal came.
 
-    def __init__(self, checkpoint: Checkpoint, state: State, pending: interruption.Pending):
+    After the last step that waits for the end of the epoch: Keras fits no epoch that has no step left.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, state: State, steps: int, pending: interruption.Pending):
         super().__init__()
-        self.checkpoint, self.state, self.pending = checkpoint, state, pending
+        self.checkpoint, self.state, self.steps, self.pending = checkpoint, state, steps, pending
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         if self.state.step:
             self.checkpoint.restore()  # Keras has just set the metrics to zero
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
-        if self.pending.number:
+        if self.pending.number and self.state.step < self.steps:
             self._save()
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:

@@ -103,7 +103,7 @@ def test_training_stops_when_every_loss_is_no_number():
 
 
 def fit(learner: str, images: ImageSet, folder):
-    """The weights and histories of two classifiers, or of the autoencoder, in ten steps an epoch."""
+    """The weights and histories of two classifiers, or of the autoencoder, in batches of 16 images."""
     session, validation = Session("test", "float32", folder), image_set(40)
     if learner == "autoencoder":
         hyperparameters = replace(candidate(), epochs=2)
@@ -119,13 +119,17 @@ def fit(learner: str, images: ImageSet, folder):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("learner", ["classifiers", "autoencoder"])
-def test_a_training_that_is_stopped_goes_on_as_if_it_had_not_been(learner, tmp_path):
-    weights, history = fit(learner, image_set(160), tmp_path / "undisturbed")
-    for readings in (4, 14):  # in the first epoch, and in the second
+@pytest.mark.parametrize(
+    ("images", "stops"),
+    [pytest.param(160, (4, 14), id="within an epoch"), pytest.param(16, (1, 1), id="in the last step of an epoch")],
+)
+def test_a_training_that_is_stopped_goes_on_as_if_it_had_not_been(images, stops, learner, tmp_path):
+    weights, history = fit(learner, image_set(images), tmp_path / "undisturbed")
+    for readings in stops:  # in the first epoch, and in the second
         with pytest.raises(Interrupted) as interrupted:
-            fit(learner, stopping(image_set(160), readings), tmp_path / "stopped")
+            fit(learner, stopping(image_set(images), readings), tmp_path / "stopped")
         assert interrupted.value.status == 143 and (tmp_path / "stopped" / cells.CHECKPOINT).exists()
-    resumed, resumed_history = fit(learner, image_set(160), tmp_path / "stopped")
+    resumed, resumed_history = fit(learner, image_set(images), tmp_path / "stopped")
     assert all(np.array_equal(*pair) for pair in zip(weights, resumed, strict=True))
     assert resumed_history.equals(history)
 
