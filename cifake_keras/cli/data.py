@@ -8,6 +8,7 @@ import click
 
 from cifake_keras import protocol
 from cifake_keras.cli import options
+from cifake_keras.runtime.text import printable
 from cifake_keras.sources import BUILDERS
 
 if TYPE_CHECKING:
@@ -148,7 +149,7 @@ def verify(sources: tuple[str, ...], record: bool, data_dir: Path) -> None:
         result = verification.verify(folder)
         if record and not (result.recorded or result.wrong):
             verification.record(folder, result)
-        click.echo(f"{dataset}: {result}")
+        click.echo(printable(f"{dataset}: {result}"))
         right &= not result.wrong
     if not right:
         raise SystemExit(2)

@@ -159,7 +159,8 @@ def read_metrics(folder: Path) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def as_written(path: Path) -> Iterator[None]:
-    """Raises UserError for what Python makes of a file in a folder of `runs` that holds something else."""
+    """Raises UserError for what Python makes of a file in a folder of `runs` that holds something else, or is none."""
+    files.require_file(path)
     try:
         yield
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:

@@ -13,7 +13,7 @@ from cifake_keras import protocol
 from cifake_keras.records import cells, finished
 from cifake_keras.records.cells import Cell
 from cifake_keras.records.predictions import Scored
-from cifake_keras.records.scores import IMAGES, Scores
+from cifake_keras.records.scores import IMAGES, Scores, read_images
 from cifake_keras.runtime.errors import UserError
 
 
@@ -105,7 +105,7 @@ def read(results_dir: Path) -> list[Examined]:
 
 def _phase(results_dir: Path, name: str) -> Examined:
     preset = finished.read_cell(cells.finished(results_dir, name)[0]).preset
-    images = pd.read_csv(cells.phase_folder(results_dir, name) / IMAGES, keep_default_na=False)
+    images = read_images(cells.phase_folder(results_dir, name))
     phase = Examined(protocol.phases(preset)[name], preset, images, {}, {}, {})
     for classifier in protocol.CLASSIFIERS:
         for condition in protocol.CONDITIONS:
@@ -128,7 +128,8 @@ def _add(phase: Examined, results_dir: Path, cell: Cell) -> None:
 def _dispersion(path: Path) -> pd.DataFrame:
     with cells.as_written(path):
         rows = pd.read_csv(path)
-        rows.drop(columns="method").astype(float)
+        if np.isinf(rows.drop(columns="method").astype(float)).any(axis=None):
+            raise ValueError("a measure is infinite")
         if rows["method"].value_counts().nunique() != 1:
             raise ValueError("not as many images of each method")
     return rows

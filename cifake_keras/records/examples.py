@@ -9,7 +9,7 @@ import numpy as np
 
 from cifake_keras import protocol
 from cifake_keras.runtime.errors import UserError
-from cifake_keras.runtime.files import replacing
+from cifake_keras.runtime.files import replacing, require_file
 
 EXAMPLES = "examples.npz"  # in a phase's folder
 
@@ -50,6 +50,7 @@ class Examples:
     @classmethod
     def load(cls, path: Path) -> "Examples":
         """Raises UserError where the file is damaged."""
+        require_file(path)
         try:
             with np.load(path, allow_pickle=False) as arrays:
                 examples = cls(**{field.name: arrays[field.name] for field in fields(cls)})

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from cifake_keras.runtime.errors import UserError
-from cifake_keras.runtime.files import replacing, write_text
+from cifake_keras.runtime.files import replacing, require_file, write_text
 
 IMAGES = "images.csv"
 
@@ -57,6 +57,7 @@ class Scores:
     @classmethod
     def read(cls, path: Path) -> "Scores":
         """Raises UserError where the file is damaged."""
+        require_file(path)
         try:
             with np.load(path, allow_pickle=False) as file:
                 return cls._of(dict(file))
@@ -91,6 +92,19 @@ def _read(array: np.ndarray, count: int) -> np.ndarray:
     if array.dtype == np.uint8:
         return np.unpackbits(array, count=count).astype(bool)
     return array.astype(np.float32)
+
+
+def read_images(folder: Path) -> pd.DataFrame:
+    """images.csv of a phase. Raises UserError where it is damaged."""
+    path = folder / IMAGES
+    require_file(path)
+    try:
+        return pd.read_csv(path, keep_default_na=False).astype({"label": int, "in_training": int})[_COLUMNS]
+    except (KeyError, ValueError) as error:
+        raise UserError(
+            f"{path} is damaged ({error}); put it back, or delete it and the examinations beside it, "
+            "and run `examine` again."
+        ) from error
 
 
 def write_images(folder: Path, tests: Mapping[str, pd.DataFrame], trained: set[str]) -> None:

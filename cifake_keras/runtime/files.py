@@ -110,7 +110,15 @@ def make_once(path: Path, write: Callable[[Path], None]) -> None:
                     write(temporary)
 
 
+def require_file(path: Path) -> None:
+    """Raises UserError where something else is in a file's place: a pipe or a device may never end."""
+    if path.exists() and not path.is_file():
+        raise UserError(f"{path} is a folder, a pipe or a device, where a file should be; delete it and run again.")
+
+
 def sha256(path: Path) -> str:
+    """Raises UserError where it is no file."""
+    require_file(path)
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -140,7 +148,8 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Raises UserError where the file is not JSON."""
+    """Raises UserError where it is no file, or not JSON."""
+    require_file(path)
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:

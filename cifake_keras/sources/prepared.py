@@ -7,6 +7,7 @@ Everything lies below the data folder: `<dataset>/<version>/` as TFDS has it, an
 import contextlib
 import io
 import shutil
+import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,7 @@ from cifake_keras.protocol import CLASSES, IMAGE_SIZE
 from cifake_keras.runtime import files
 from cifake_keras.runtime.errors import UserError
 from cifake_keras.runtime.progress import say, track
-from cifake_keras.sources import FILES, QUARANTINE, Provider, reading
+from cifake_keras.sources import FILE_COLUMNS, FILES, QUARANTINE, Provider, reading
 from cifake_keras.sources.arrays import Rows, writing
 from cifake_keras.sources.fingerprint import digest, fingerprint
 
@@ -112,12 +113,22 @@ def find(data_dir: Path, dataset: str) -> Path | None:
 
 
 def count(folder: Path) -> int:
-    """The number of images in a data set's folder. Raises UserError where TFDS did not write its description."""
-    path = folder / "dataset_info.json"
+    """The number of images in a data set's folder."""
+    with as_prepared(folder):
+        splits = files.read_json(folder / "dataset_info.json")["splits"]
+        return sum(int(length) for split in splits for length in split["shardLengths"])
+
+
+@contextlib.contextmanager
+def as_prepared(folder: Path) -> Iterator[None]:
+    """Raises UserError for what is made of files in `folder` that hold something else than this package writes."""
     try:
-        return sum(int(length) for split in files.read_json(path)["splits"] for length in split["shardLengths"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{path} describes no data set ({error!r}); delete {folder} and prepare it anew.") from error
+        yield
+    except (OSError, UserError):
+        raise
+    except Exception as error:  # TFDS, protobuf and array_record meet damage with errors of any kind
+        reason = textwrap.shorten(str(error), 200) or type(error).__name__
+        raise UserError(f"{folder} is not as it was prepared ({reason}); delete it and prepare it anew.") from error
 
 
 def folders(data_dir: Path) -> dict[str, Path]:
@@ -134,12 +145,17 @@ def available(data_dir: Path) -> dict[str, int]:
 def load(data_dir: Path, dataset: str, kernel: str) -> Prepared:
     """Raises UserError where the data set has not been prepared."""
     folder = _required(data_dir, dataset)
+    _check_files(folder)
     arrays = folder / f"{IMAGE_SIZE}-{kernel}"
     files.make_once(arrays, lambda temporary: _write_arrays(folder, temporary, kernel))
-    _check_arrays(arrays)
-    types = dict.fromkeys(COLUMNS, str) | {"label": int}
-    examples = pd.read_csv(arrays / "examples.csv", dtype=types, keep_default_na=False)
-    return Prepared(Rows(arrays / "images.npy"), examples, fingerprint_of(examples))
+    with as_prepared(arrays):
+        _check_arrays(arrays)
+        types = dict.fromkeys(COLUMNS, str) | {"label": int}
+        examples = pd.read_csv(arrays / "examples.csv", dtype=types, keep_default_na=False)
+        images = Rows(arrays / "images.npy")
+        if (images.dtype, images.shape) != (np.uint8, (len(examples), IMAGE_SIZE, IMAGE_SIZE, 3)):
+            raise ValueError("images.npy does not belong to examples.csv")
+        return Prepared(images, examples, fingerprint_of(examples))
 
 
 def _check_arrays(arrays: Path) -> None:
@@ -169,7 +185,10 @@ def originals(data_dir: Path, dataset: str) -> pd.DataFrame:
     path = folder / FILES
     if not path.exists():
         raise UserError(f"{path} is not there, as older versions wrote none; delete {folder} and prepare it anew.")
-    return pd.read_csv(path, keep_default_na=False, dtype={"quantisation": str})  # hexadecimal digits, not a number
+    files.require_file(path)
+    with as_prepared(folder):
+        # Hexadecimal digits are not a number.
+        return pd.read_csv(path, keep_default_na=False, dtype={"quantisation": str})[list(FILE_COLUMNS)]
 
 
 def stored(folder: Path) -> dict[str, Sequence[dict]]:
@@ -179,8 +198,20 @@ def stored(folder: Path) -> dict[str, Sequence[dict]]:
     """
     import tensorflow_datasets as tfds
 
-    _check_features(folder)
-    return dict(sorted(tfds.builder_from_directory(folder).as_data_source().items()))
+    _check_files(folder)
+    with as_prepared(folder):
+        _check_features(folder)
+        return dict(sorted(tfds.builder_from_directory(folder).as_data_source().items()))
+
+
+def _check_files(folder: Path) -> None:
+    """Raises UserError where one is a pipe or a device: readers would wait for its end."""
+    if strange := next((path for path in folder.rglob("*") if path.exists() and not _is_plain(path)), None):
+        raise UserError(f"{strange} is a pipe or a device; delete {folder} and prepare it anew.")
+
+
+def _is_plain(path: Path) -> bool:
+    return path.is_file() or path.is_dir()
 
 
 def _check_features(folder: Path) -> None:
@@ -207,14 +238,20 @@ def _write_arrays(folder: Path, target: Path, kernel: str) -> None:
     target.mkdir()
     sources = stored(folder)
     total = sum(map(len, sources.values()))
-    pairs = ((split, example) for split, examples in sources.items() for example in examples)
     examples = []
     with writing(target / "images.npy", total, np.uint8) as write:
-        for split, example in track(pairs, f"Resizing {folder.parent.name}", total):
+        for split, example in track(_examples(folder, sources), f"Resizing {folder.parent.name}", total):
             write(reading.resize(example["image"], IMAGE_SIZE, kernel))
             examples.append(row(split, example))
     pd.DataFrame(examples, columns=COLUMNS).to_csv(target / "examples.csv", index=False)
     files.write_json(target / _DIGESTS, {name: files.sha256(target / name) for name in ("images.npy", "examples.csv")})
+
+
+def _examples(folder: Path, sources: dict[str, Sequence[dict]]) -> Iterator[tuple[str, dict]]:
+    with as_prepared(folder):
+        for split, examples in sources.items():
+            for example in examples:
+                yield split, example
 
 
 def fingerprint_of(examples: pd.DataFrame) -> str:

@@ -66,7 +66,8 @@ def record(folder: Path, verification: Verification) -> None:
 
 def _recorded(folder: Path) -> str | None:
     path = folder / RECORD
-    return files.read_json(path)["fingerprint"] if path.exists() else None
+    with prepared.as_prepared(folder):
+        return str(files.read_json(path)["fingerprint"]) if path.exists() else None
 
 
 def _stored(folder: Path, fingerprint: str, recorded: str | None, unreadable: list[str]) -> list[str]:

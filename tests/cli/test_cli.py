@@ -307,13 +307,13 @@ def test_list_knows_what_is_whole_and_what_was_cut_off(tmp_path):
 
 @pytest.mark.parametrize(
     ("text", "problem"),
-    [("{", "is damaged"), ("{}", "describes no data set"), ("[]", "describes no data set"), ("null", "describes no")],
+    [("{", "is damaged"), *((text, "is not as it was prepared") for text in ("{}", "[]", "null"))],
 )
 def test_list_names_what_is_damaged(text, problem, tmp_path):
     version = tmp_path / "image_folder" / "mine" / "1.0.0"
     version.mkdir(parents=True)
     (version / "dataset_info.json").write_text(text)
-    assert f"dataset_info.json {problem}" in refused("data", "list", "--data-dir", tmp_path)
+    assert problem in refused("data", "list", "--data-dir", tmp_path)
 
 
 def test_a_machine_that_starts_no_more_threads_is_not_told_as_ctrl_c(tmp_path):

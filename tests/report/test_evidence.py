@@ -1,6 +1,7 @@
 """Tables of examined cells, from scores made by hand: each number can be counted on the images it tells of."""
 
 import json
+import os
 import shutil
 import subprocess
 from html.parser import HTMLParser
@@ -203,6 +204,33 @@ def test_metrics_that_say_nothing_are_refused(results, name, text, command):
 def test_a_cut_dispersion_is_refused(results, text):
     (results / "runs/phase1/baseline/paper/seed-0/examination/dispersion.csv").write_text(text)
     assert "dispersion.csv is not what a finished run writes" in refused("tables", "--results-dir", results)
+
+
+@pytest.mark.parametrize("value", ["1e400", "1" * 5_000])
+def test_an_infinite_dispersion_is_refused(results, value):
+    path = results / "runs/phase1/baseline/paper/seed-0/examination/dispersion.csv"
+    pd.read_csv(path).assign(entropy=value).to_csv(path, index=False)
+    assert "dispersion.csv is not what a finished run writes (a measure is infinite" in refused(
+        "tables", "--results-dir", results
+    )
+
+
+@pytest.mark.parametrize(
+    "content", [b"", IMAGES.drop(columns="label").to_csv().encode(), IMAGES.to_csv().encode("utf-16")]
+)
+def test_a_list_of_images_that_is_none_is_refused(results, content):
+    (results / "runs/phase1/images.csv").write_bytes(content)
+    assert "images.csv is damaged" in refused("tables", "--results-dir", results)
+
+
+@pytest.mark.parametrize(
+    "name", ["images.csv", "baseline/paper/seed-0/metrics.json", "baseline/paper/seed-0/examination/scores.npz"]
+)
+def test_a_pipe_in_the_place_of_a_result_is_not_waited_for(results, name):
+    path = results / "runs/phase1" / name
+    path.unlink()
+    os.mkfifo(path)
+    assert f"{path} is a folder, a pipe or a device" in refused("tables", "--results-dir", results)
 
 
 def test_table_3_has_intervals_and_tells_what_is_inside(results):

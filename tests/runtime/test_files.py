@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from cifake_keras.runtime import files
+from cifake_keras.runtime.errors import UserError
 
 LEFT = f".cifake-keras.{socket.gethostname()}.{{}}.new.a.csv"
 
@@ -42,3 +43,12 @@ def test_what_a_dead_process_left_is_removed_and_what_a_living_one_writes_is_not
     written.touch()
     files.write_text(tmp_path / "a.csv", "1")
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([written.name, "a.csv"])
+
+
+@pytest.mark.parametrize("read", [files.read_json, files.sha256])
+def test_what_never_ends_is_not_read(tmp_path, read):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("/dev/zero")
+    for name in ("pipe", "link"):
+        with pytest.raises(UserError, match=f"{name} is a folder, a pipe or a device"):
+            read(tmp_path / name)

@@ -194,8 +194,11 @@ def test_a_length_that_is_no_number_is_not_believed(server, tmp_path):
     fetch(server, tmp_path / "x.zip", digest=DIGEST)
 
 
-def test_a_redirect_that_leaves_the_web_is_named_and_not_tried_again(server, tmp_path):
-    server.redirect = "file:///etc/hostname"
+@pytest.mark.parametrize(
+    "place", ["file:///etc/hostname", "http://[::1", "http://[x]/", "http://.invalid/", "\x80\xff"]
+)
+def test_a_redirect_that_leaves_the_web_is_named_and_not_tried_again(server, tmp_path, place):
+    server.redirect = place
     with pytest.raises(Unavailable, match="leads to what is no address on the web"):
         fetch(server, tmp_path / "x.zip", pauses=(0, 0))
     assert len(server.requests) == 1 and list(tmp_path.iterdir()) == []

@@ -1,11 +1,13 @@
 """Verification: a bit that turns over in prepared data is found, and named where it can be."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from support import noise_png, write_zip
@@ -139,3 +141,75 @@ def test_data_name_no_module_to_import(folder, tmp_path, monkeypatch, file):
         with pytest.raises(UserError, match="what this package does not write; delete it and prepare it anew"):
             act(folder)
     assert "what this package does not write" in verify(tmp_path).output
+
+
+def not_as_prepared(folder: Path, tmp_path: Path) -> str:
+    """What is said when the arrays are made anew of a folder that was tampered with."""
+    shutil.rmtree(folder / "32-nearest")
+    with pytest.raises(UserError, match="is not as it was prepared") as error:
+        prepared.load(tmp_path, "image_folder/sdv15", "nearest")
+    return str(error.value)
+
+
+@pytest.mark.parametrize("info", ["[]", "1", "{}", '{"splits": [[]]}', '{"splits": [null]}', '{"splits": "x"}'])
+def test_a_description_of_another_kind_is_refused(folder, tmp_path, info):
+    (folder / "dataset_info.json").write_text(info)
+    assert str(folder) in not_as_prepared(folder, tmp_path)
+    listed = CliRunner().invoke(main, ["data", "list", "--data-dir", str(tmp_path)])
+    assert listed.exit_code == 2 and "is not as it was prepared" in listed.output
+
+
+@pytest.mark.parametrize("key, value", [("fileFormat", "x"), ("configName", 1.5), ("splits", [{"name": []}])])
+def test_a_description_that_tfds_cannot_read_is_refused(folder, tmp_path, key, value):
+    path = folder / "dataset_info.json"
+    path.write_text(json.dumps(json.loads(path.read_bytes()) | {key: value}))
+    not_as_prepared(folder, tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", bytes(2**17)])
+def test_a_shard_that_is_none_is_refused(folder, tmp_path, content):
+    (shard,) = folder.glob("*.array_record-*")
+    shard.write_bytes(content)
+    not_as_prepared(folder, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["features.json", "32-nearest/images.npy"])
+def test_a_pipe_among_prepared_data_is_not_waited_for(folder, tmp_path, name):
+    (folder / name).unlink()
+    os.mkfifo(folder / name)
+    assert f"{folder / name} is a pipe or a device" in verify(tmp_path).output
+    with pytest.raises(UserError, match="is a pipe or a device"):
+        prepared.load(tmp_path, "image_folder/sdv15", "nearest")
+
+
+@pytest.mark.parametrize("record", ["{}", "[]", "null", '"x"'])
+def test_a_fingerprint_of_another_kind_is_refused(folder, tmp_path, record):
+    (folder / RECORD).write_text(record)
+    assert "is not as it was prepared" in verify(tmp_path).output
+
+
+def test_a_fingerprint_does_not_reach_the_terminal_raw(folder, tmp_path):
+    (folder / RECORD).write_text(json.dumps({"images": 6, "fingerprint": "\x1b[31m"}))
+    assert "\x1b" not in told_wrong(verify(tmp_path))
+
+
+@pytest.mark.parametrize("digests", ["null", "[{}]", "1"])
+def test_digests_of_another_kind_are_refused(folder, tmp_path, digests):
+    (folder / "32-nearest" / "digests.json").write_text(digests)
+    with pytest.raises(UserError, match="32-nearest is not as it was prepared"):
+        prepared.load(tmp_path, "image_folder/sdv15", "nearest")
+
+
+@pytest.mark.parametrize("array", [np.zeros((6, 32, 32, 3)), np.zeros((5, 32, 32, 3), np.uint8)], ids=["type", "count"])
+def test_arrays_without_digests_that_belong_to_other_examples_are_refused(folder, tmp_path, array):
+    (folder / "32-nearest" / "digests.json").unlink()
+    np.save(folder / "32-nearest" / "images.npy", array)
+    with pytest.raises(UserError, match=r"images\.npy does not belong to examples\.csv"):
+        prepared.load(tmp_path, "image_folder/sdv15", "nearest")
+
+
+@pytest.mark.parametrize("text", ["", "a,b\n1,2\n", 'filename,format\n"x'])
+def test_a_list_of_files_that_is_none_is_refused(folder, tmp_path, text):
+    (folder / "files.csv").write_text(text)
+    with pytest.raises(UserError, match="is not as it was prepared"):
+        prepared.originals(tmp_path, "image_folder/sdv15")

@@ -78,8 +78,7 @@ def _go_on(url: str, part: Path, most: int, patience: tuple[float, float]) -> No
     headers = {"Accept-Encoding": "identity"}
     if received and _tag(part).exists():
         headers |= {"Range": f"bytes={received}-", "If-Range": _tag(part).read_text()}
-    hooks = {"response": _drop_redirect}
-    with requests.get(url, headers=headers, stream=True, timeout=patience, hooks=hooks) as response:
+    with _asked(url, headers, patience) as response:
         if response.status_code == requests.codes.requested_range_not_satisfiable:
             part.unlink()  # longer than what the server has
         response.raise_for_status()
@@ -88,6 +87,16 @@ def _go_on(url: str, part: Path, most: int, patience: tuple[float, float]) -> No
         if start not in (0, received):
             raise requests.exceptions.InvalidHeader(f"a part from byte {start:,} on, not from {received:,}")
         _receive(response, part, start, most, patience[1])
+
+
+def _asked(url: str, headers: dict[str, str], patience: tuple[float, float]) -> requests.Response:
+    hooks = {"response": _drop_redirect}
+    try:
+        return requests.get(url, headers=headers, stream=True, timeout=patience, hooks=hooks)
+    except requests.RequestException:
+        raise
+    except ValueError as error:  # of a redirect to what cannot be read as an address
+        raise requests.exceptions.InvalidURL(str(error)) from error
 
 
 def _drop_redirect(response: requests.Response, **_: object) -> None:
