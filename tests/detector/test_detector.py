@@ -14,7 +14,7 @@ from support import REAL_DATA, picture
 from cifake_keras import load_detector
 from cifake_keras.detector import PRETRAINED, model_card
 from cifake_keras.runtime.errors import UserError
-from cifake_keras.sources import reading
+from cifake_keras.sources import reading, walk
 
 CONTENTS = [picture(number, fake) for number in range(128) for fake in (False, True)]
 IMAGES = np.stack([reading.decode(content) for content in CONTENTS])
@@ -212,7 +212,7 @@ def test_its_accuracy_is_the_model_cards():
     validation = composition.read_validation_files(root / "isitcap")
     archive = root / "cifake" / "archive.zip"
     listed = {f"test/{name}" for name in validation}
-    names = [name for name in reading.names(archive) if name.startswith("test/") and name not in listed]
+    names = [name for name in walk.find(archive).images if name.startswith("test/") and name not in listed]
     fake = np.array([name.startswith("test/FAKE/") for name in names])
     detector = load_detector()
     found = detector.predict(reading.decode(content) for _, content in reading.read(archive, names))
