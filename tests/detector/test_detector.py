@@ -105,7 +105,23 @@ def test_arrays_paths_and_data_sets_are_answered_alike(tmp_path):
     assert detector.predict([]).shape == (0,)
 
 
-@pytest.mark.parametrize("images", [UNIT, IMAGES[..., 0], np.zeros((2, 8, 8, 4), np.uint8), 3, [None], "no.jpg"])
+NO_PIXELS = np.zeros((0, 8, 3), np.uint8)
+
+
+@pytest.mark.parametrize(
+    "images",
+    [
+        UNIT,
+        IMAGES[..., 0],
+        np.zeros((2, 8, 8, 4), np.uint8),
+        3,
+        [None],
+        "no.jpg",
+        NO_PIXELS,
+        [NO_PIXELS],
+        NO_PIXELS[None],
+    ],
+)
 def test_what_is_no_image_is_refused(images):
     with pytest.raises(UserError, match=r"uint8|no\.jpg: No such file"):
         load_detector().predict(images)
