@@ -26,7 +26,7 @@ from PIL import Image
 from cifake_keras.runtime import files
 from cifake_keras.runtime.errors import UserError
 from cifake_keras.runtime.progress import track
-from cifake_keras.sources import reading
+from cifake_keras.sources import reading, walk
 
 MEMBERS = 20  # of an archive
 MAX_SECONDS, MAX_MEMORY = 5, 2**30
@@ -173,7 +173,7 @@ def read(origin: Path, findings: Findings) -> dict[str, np.ndarray | str]:
     """The pixels of each image, or the reason why it is refused."""
     outcomes = {}
     start = time.perf_counter()
-    for name, content in reading.read(origin, reading.names(origin)):
+    for name, content in reading.read(origin, walk.find(origin).images):
         try:
             if isinstance(content, reading.UnreadableImage):
                 raise content

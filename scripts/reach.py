@@ -21,7 +21,7 @@ from cifake_keras.detector import PRETRAINED, model_card
 from cifake_keras.protocol import CLASSES, IMAGE_SIZE
 from cifake_keras.runtime import files
 from cifake_keras.runtime.progress import track
-from cifake_keras.sources import reading
+from cifake_keras.sources import reading, walk
 from cifake_keras.splits import composition
 
 SIZES = 16, 24, 28, 31, 33, 36, 40, 48, 64, 96, 128, 256
@@ -58,7 +58,7 @@ def _compressed(form: str, quality: int, image: np.ndarray) -> np.ndarray:
 
 def drawn(archive: Path, listed: frozenset[str], count: int) -> dict[str, list[np.ndarray]]:
     """`count` of the listed images by class, drawn at random."""
-    members = {label: [name for name in reading.names(archive) if _listed(name, label, listed)] for label in CLASSES}
+    members = {label: [name for name in walk.find(archive).images if _listed(name, label, listed)] for label in CLASSES}
     chosen = {label: np.random.default_rng(0).permutation(names)[:count] for label, names in members.items()}
     return {
         label: [reading.decode(content) for _, content in reading.read(archive, list(names))]

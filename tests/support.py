@@ -1,5 +1,6 @@
 """What tests of several wings use: pictures, archives in the layouts of the real ones, the command line."""
 
+import ctypes
 import io
 import json
 import os
@@ -14,6 +15,8 @@ from PIL import Image
 
 from cifake_keras import protocol
 from cifake_keras.cli import main
+
+LONG = "x" * 200  # the name of a folder
 
 # Real data, for those who have them; its layout is the one of the project's own machines.
 REAL_DATA = os.environ.get("CIFAKE_KERAS_REAL_DATA")
@@ -50,6 +53,17 @@ def write_zip(path: Path, members: dict[str, bytes]) -> Path:
     return path
 
 
+def make_deep(folder: Path) -> None:
+    """Folders in folders, to below where a path can reach."""
+    place = os.open(folder, os.O_RDONLY)
+    for _ in range(25):
+        os.mkdir(LONG, dir_fd=place)
+        below = os.open(LONG, os.O_RDONLY, dir_fd=place)
+        os.close(place)
+        place = below
+    os.close(place)
+
+
 def files_below(folder: Path) -> list[Path]:
     """Without the name of the default config, which TFDS notes for whatever has configs."""
     return [path for path in folder.rglob("*") if path.is_file() and ".config" not in path.parts]
@@ -70,6 +84,12 @@ def command(*arguments: object, **options) -> subprocess.CompletedProcess:
     """Runs cifake-keras as a user does, in a process of its own."""
     line = [sys.executable, "-m", "cifake_keras.cli", *map(str, arguments)]
     return subprocess.run(line, capture_output=True, text=True, **options)
+
+
+def bound() -> None:
+    """In a process that is about to start: permissions of files bind it even where it is root's."""
+    for capability in (1, 2):  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
+        ctypes.CDLL(None).prctl(24, capability)  # PR_CAPBSET_DROP
 
 
 def output_of(*arguments: object) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from cifake_keras.runtime.errors import Unfinished, UserError
-from cifake_keras.runtime.text import printable
+from cifake_keras.runtime.text import by_reason, lines, printable
 
 _paths = click.argument("paths", metavar="PATH...", nargs=-1, required=True)
 _model = click.option(
@@ -24,7 +24,7 @@ def _listed(paths: Iterable[str]) -> Iterator[str]:
     """The paths; for - those on standard input, one a line."""
     for path in paths:
         if path == "-":
-            yield from filter(None, os.fsdecode(sys.stdin.buffer.read()).split("\n"))
+            yield from lines(sys.stdin.buffer.read(), "The list on standard input")
         else:
             yield path
 
@@ -61,17 +61,18 @@ def _vacant(context: click.Context, parameter: click.Parameter, path: Path) -> P
 
 
 def _end(unanswered: list, answered: int) -> None:
-    """Says what is wrong with images, and ends with an error where there were such, or no image at all.
+    """Says what was left out and why, and ends with an error where an image was, or there was none at all.
 
     unanswered: answers with errors. answered: how many others there were.
     """
-    for answer in unanswered:
-        click.echo(printable(f"{click.format_filename(answer.path)}: {answer.error}"), err=True)
+    from cifake_keras.sources import walk
+
+    for line in by_reason((click.format_filename(answer.path), answer.error) for answer in unanswered):
+        click.echo(printable(line), err=True)
     if not answered:
         raise UserError("There was no image to answer: name image files, or folders with some.")
-    if unanswered:
-        total = answered + len(unanswered)
-        raise Unfinished(f"{len(unanswered)} of {total} could not be answered, for the reasons above.")
+    if failed := sum(answer.error not in walk.SKIPPED for answer in unanswered):
+        raise Unfinished(f"{failed} of {answered + failed} could not be answered, for the reasons above.")
 
 
 def _output(default: str) -> Callable:
@@ -97,13 +98,15 @@ def predict(paths: tuple[str, ...], model: Path | None, threshold: float | None,
     from cifake_keras.runtime import progress
 
     detector = load_detector(model)
-    images, answers = predictions.find(_listed(paths))
+    images, others = predictions.find(_listed(paths))
+    answers: list[predictions.Answer] = []
     with progress.task("Images", len(images)) as show:
         for chunk in predictions.answers(detector, images):
             answers += chunk
             show(len(answers))
+    answers += others
     answered = [answer for answer in answers if not answer.error]
-    text = predictions.text(answered, detector.threshold if threshold is None else threshold, form)
+    text = predictions.text(answers, detector.threshold if threshold is None else threshold, form)
     if answered:
         _write(output, text.encode())
     _end([answer for answer in answers if answer.error], len(answered))

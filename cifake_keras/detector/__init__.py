@@ -134,7 +134,13 @@ def _read(path: Path) -> np.ndarray:
 
 
 def _checked(image: Any) -> np.ndarray:
-    if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+    if (
+        not isinstance(image, np.ndarray)
+        or image.dtype != np.uint8
+        or image.ndim != 3
+        or image.shape[2] != 3
+        or not image.size
+    ):
         given = f"{image.dtype} {list(image.shape)}" if isinstance(image, np.ndarray) else type(image).__name__
-        raise UserError(f"An image is a path or uint8 [height, width, 3], not {given}.")
+        raise UserError(f"An image is a path or uint8 [height, width, 3] with pixels, not {given}.")
     return image

@@ -23,7 +23,7 @@ from cifake_keras.runtime.errors import UserError
 from cifake_keras.runtime.processes import cores
 from cifake_keras.runtime.progress import say
 from cifake_keras.runtime.text import printable
-from cifake_keras.sources import reading
+from cifake_keras.sources import reading, walk
 
 _CHUNK = 64  # few enough for a hundred photographs to be shared among processes
 
@@ -37,7 +37,10 @@ _detector: Detector
 
 @dataclass(frozen=True)
 class Answer:
-    """The answer to an image. error: why there is no probability. warning: why not to rely on it."""
+    """The answer to an image. error: why there is no probability. warning: why not to rely on it.
+
+    Also of what is no image, with one of `walk.SKIPPED` for the error.
+    """
 
     path: Path
     probability_fake: float | None = None
@@ -46,15 +49,23 @@ class Answer:
 
 
 def find(named: Iterable[str | Path]) -> tuple[list[Path], list[Answer]]:
-    """The named files and all images in the named folders; and of a folder without images an answer with the error."""
+    """The named files and all images in the named folders; and answers for what else there is in those."""
     paths: list[Path] = []
-    empty = []
+    others: list[Answer] = []
     for path in map(Path, named):
-        inside = [path / name for name in reading.names(path)] if os.path.isdir(path) else [path]
-        paths += inside
-        if not inside:
-            empty.append(Answer(path, error=f"holds no image, by its name ({', '.join(reading.SUFFIXES)})"))
-    return paths, empty
+        if not os.path.isdir(path):
+            paths.append(path)
+            continue
+        try:
+            found = walk.find(path)
+        except OSError as error:
+            others.append(Answer(path, error=f"cannot be read ({error.strerror})"))
+            continue
+        paths += [path / name for name in found.images]
+        others += [Answer(path / name, error=reason) for name, reason in found.left_out]
+        if not found.images:
+            others.append(Answer(path, error="holds no image"))
+    return paths, others
 
 
 def answers(detector: Detector, paths: list[Path]) -> Iterator[list[Answer]]:
@@ -130,13 +141,19 @@ def _rows(answers: list[Answer], threshold: float) -> list[dict[str, object]]:
     return [
         {
             "path": format_filename(answer.path),
-            "probability_fake": round(answer.probability_fake, 6),
-            "verdict": "FAKE" if answer.probability_fake >= threshold else "REAL",
+            "probability_fake": None if answer.probability_fake is None else round(answer.probability_fake, 6),
+            "verdict": _verdict(answer.probability_fake, threshold),
             "warning": answer.warning,
+            "error": answer.error,
         }
         for answer in answers
-        if answer.probability_fake is not None
     ]
+
+
+def _verdict(probability: float | None, threshold: float) -> str:
+    if probability is None:
+        return ""
+    return "FAKE" if probability >= threshold else "REAL"
 
 
 def _table(rows: list[dict]) -> str:
@@ -145,12 +162,13 @@ def _table(rows: list[dict]) -> str:
         + (f"  ({row['warning']})" if row["warning"] else "")
         + "\n"
         for row in rows
+        if row["verdict"]
     )
 
 
 def _csv(rows: list[dict]) -> str:
     buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, ["path", "probability_fake", "verdict", "warning"], lineterminator="\n")
+    writer = csv.DictWriter(buffer, ["path", "probability_fake", "verdict", "warning", "error"], lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     return buffer.getvalue()
@@ -164,5 +182,5 @@ _FORMATS: dict[str, Callable[[list[dict]], str]] = {"table": _table, "csv": _csv
 
 
 def text(answers: list[Answer], threshold: float, form: str) -> str:
-    """The answers that have a probability, as "table" (in percent), "csv" or "json"."""
+    """The answers as "csv" or "json"; or as "table", those that have a probability, in percent."""
     return _FORMATS[form](_rows(answers, threshold))

@@ -9,7 +9,7 @@ BUILDERS = {
     "procedural": "cifake_keras.sources.procedural:Procedural",
 }
 
-# In a data set's folder: the images that were refused, and why.
+# In a data set's folder: what of its origin was left out, and why.
 QUARANTINE = "quarantine.csv"
 
 # In a data set's folder: a row an image about the file that it came from, sorted by name.

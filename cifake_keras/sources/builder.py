@@ -15,7 +15,7 @@ from cifake_keras.protocol import CLASSES
 from cifake_keras.runtime import files
 from cifake_keras.runtime.errors import UserError
 from cifake_keras.runtime.progress import track
-from cifake_keras.sources import FILE_COLUMNS, FILES, QUARANTINE, entries, fingerprint
+from cifake_keras.sources import FILE_COLUMNS, FILES, QUARANTINE, entries, fingerprint, walk
 from cifake_keras.sources.entries import Entry, Outcome
 
 
@@ -35,9 +35,9 @@ class SourceBuilder(tfds.core.GeneratorBasedBuilder):
     """A TFDS builder whose examples have `image`, `label`, `generator` and `filename`.
 
     origin: the folder or archive to read; where None, it is looked for in the `manual_dir` of TFDS.
-    strict: a refused image raises UserError. `refused` lists (file name, reason) of the images left out; `files` holds
-    by file name the other FILE_COLUMNS of the rest. Both are written beside the images. Where a DownloadConfig has
-    options or a runner of Apache Beam, its workers read and write.
+    strict: a refused image raises UserError. `left_out` lists (file name, reason) of what is in `origin` and not among
+    the examples; `files` holds by file name the other FILE_COLUMNS of the rest. Both are written beside the images.
+    Where a DownloadConfig has options or a runner of Apache Beam, its workers read and write.
     """
 
     VERSION = tfds.core.Version("1.0.0")
@@ -53,7 +53,7 @@ class SourceBuilder(tfds.core.GeneratorBasedBuilder):
     ):
         super().__init__(file_format=file_format, **options)
         self.origin, self.strict, self.on_beam = origin, strict, False
-        self.refused: list[tuple[str, str]] = []
+        self.left_out: list[tuple[str, str]] = []
         self.files: dict[str, tuple] = {}
         self._kept: list[tuple[str, str, str, str]] = []  # as `fingerprint` takes them
 
@@ -115,7 +115,7 @@ class SourceBuilder(tfds.core.GeneratorBasedBuilder):
             if example:
                 yield filename, example
         if len(self.files) == before:
-            filename, reason = self.refused[-1]
+            filename, reason = self.left_out[-1]
             raise UserError(f"{self.origin}: none of {total:,} images can be read; {filename}, for one: {reason}.")
 
     def _note(self, filename: str, record: tuple) -> None:
@@ -125,10 +125,16 @@ class SourceBuilder(tfds.core.GeneratorBasedBuilder):
                 raise UserError(f"{self.origin} has two images named {filename}; name the folder that holds one set.")
             self._kept.append(record[:4])
             self.files[filename] = record[4:]
-        elif self.strict:
-            raise UserError(f"{self.origin}: {filename}: {record[0]}; without --strict it is left out and named.")
         else:
-            self.refused.append((filename, record[0]))
+            self.leave_out([(filename, record[0])])
+
+    def leave_out(self, entries: Iterable[tuple[str, str]]) -> None:
+        """Notes (name, reason). Raises UserError with `strict` where an image may be missing for it."""
+        for name, reason in entries:
+            filename = name.encode(errors="backslashreplace").decode()  # a file system takes any bytes
+            if self.strict and reason not in walk.SKIPPED:
+                raise UserError(f"{self.origin}: {filename}: {reason}; without --strict it is left out and named.")
+            self.left_out.append((filename, reason))
 
     def _download_and_prepare(self, dl_manager: tfds.download.DownloadManager, download_config: Any) -> None:
         """Writes into a folder that TFDS renames when all is there, so that images never lack their lists."""
@@ -139,8 +145,8 @@ class SourceBuilder(tfds.core.GeneratorBasedBuilder):
             super()._download_and_prepare(dl_manager, download_config)
         files.write_json(self.data_path / fingerprint.RECORD, fingerprint.record(self._kept))
         self._write(FILES, FILE_COLUMNS, ((filename, *file) for filename, file in sorted(self.files.items())))
-        if self.refused:
-            self._write(QUARANTINE, ("file", "reason"), sorted(self.refused))
+        if self.left_out:
+            self._write(QUARANTINE, ("file", "reason"), sorted(self.left_out))
 
     def _prepare_on_beam(self, dl_manager: tfds.download.DownloadManager, download_config: Any) -> None:
         from cifake_keras.sources import beam

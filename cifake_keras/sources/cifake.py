@@ -6,7 +6,7 @@ import tensorflow_datasets as tfds
 
 from cifake_keras.protocol import CLASSES
 from cifake_keras.runtime.errors import UserError
-from cifake_keras.sources import reading
+from cifake_keras.sources import walk
 from cifake_keras.sources.builder import SourceBuilder
 from cifake_keras.sources.entries import Entry
 
@@ -22,15 +22,21 @@ class Cifake(SourceBuilder):
 
     def entries(self, dl_manager: tfds.download.DownloadManager) -> dict[str, list[Entry]]:
         origin = self.place(dl_manager, "archive.zip")
+        found = walk.find(origin)
         entries: dict[str, list[Entry]] = {"train": [], "test": []}
-        for name in reading.names(origin):
+        outside = []
+        for name in found.images:
             if layout := LAYOUT.search(name):
                 split, label = layout.groups()
                 entries[split].append(self._entry(name, split, label))
+            else:
+                outside.append((name, "is not in train or test, REAL or FAKE"))
         present = {(entry.split, entry.label) for listed in entries.values() for entry in listed}
         missing = [f"{split}/{label}" for split in entries for label in CLASSES if (split, label) not in present]
         if missing:
-            raise UserError(f"{origin} is not CIFAKE as Kaggle has it: no images in {', '.join(missing)}.")
+            instead = found.instead("give Kaggle's archive.zip, or the folder with its train and test, with --from")
+            raise UserError(f"{origin} is not CIFAKE as Kaggle has it: no images in {', '.join(missing)}; {instead}.")
+        self.leave_out(found.left_out + outside)
         return entries
 
     def _entry(self, name: str, split: str, label: str) -> Entry:

@@ -11,7 +11,7 @@ from cifake_keras.sources.fingerprint import digest
 
 
 class Entry(NamedTuple):
-    """member: its name in the origin, from `reading.names`. The other fields describe the example."""
+    """member: its name in the origin, from `walk.find`. The other fields describe the example."""
 
     member: str
     split: str

@@ -2,15 +2,22 @@
 
 import dataclasses
 import re
+from pathlib import Path
 from typing import Any, ClassVar
 
 import tensorflow_datasets as tfds
 
 from cifake_keras.protocol import SOURCES
 from cifake_keras.runtime.errors import UserError
-from cifake_keras.sources import reading
+from cifake_keras.runtime.text import named
+from cifake_keras.sources import walk
 from cifake_keras.sources.builder import SourceBuilder
 from cifake_keras.sources.entries import Entry
+
+# A word in a folder's name: 0_real, AiArtData, trainFAKE.
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+_REAL = {"real", "reals", "nature", "natural", "authentic", "photo", "photos", "photograph", "photographs"}
+_FAKE = {"fake", "fakes", "ai", "generated", "synthetic"}
 
 
 def slug(title: str) -> str:
@@ -54,11 +61,27 @@ class ImageFolder(SourceBuilder):
     def entries(self, dl_manager: tfds.download.DownloadManager) -> dict[str, list[Entry]]:
         name, label = self.builder_config.name, self.builder_config.label
         origin = self.place(dl_manager, f"{name}.zip", name)
-        members = reading.names(origin)
-        if not members:
-            raise UserError(f"{origin} holds no images (JPEG, PNG, WebP, GIF or BMP).")
+        found = walk.find(origin)
+        if not found.images:
+            instead = found.instead("name a folder or zip archive with some with --from")
+            raise UserError(f"{origin} holds no images (JPEG, PNG, WebP, GIF or BMP); {instead}.")
+        _check_one_class(origin, found.images)
+        self.leave_out(found.left_out)
         generator = self.builder_config.title if label == "FAKE" else ""
-        return {"train": [Entry(member, "train", member, label, generator) for member in members]}
+        return {"train": [Entry(member, "train", member, label, generator) for member in found.images]}
+
+
+def _check_one_class(origin: Path, members: list[str]) -> None:
+    """Raises UserError where names of folders tell photographs from fakes: all images would get one label."""
+    folders = {folder for member in members for folder in re.split(r"[/\\]", member)[:-1]}
+    words = {folder: {word.lower() for word in _WORD.findall(folder)} for folder in sorted(folders)}
+    fake = [folder for folder in words if words[folder] & _FAKE]
+    real = [folder for folder in words if words[folder] & _REAL and folder not in fake]
+    if real and fake:
+        raise UserError(
+            f"{origin} seems to hold photographs ({named(real)}) beside fakes ({named(fake)}), and all would be of one "
+            "class; name the folder of one class with --from, and prepare the other by itself."
+        )
 
 
 def _config(title: str, label: str) -> OneClass:

@@ -5,6 +5,7 @@ Everything lies below the data folder: `<dataset>/<version>/` as TFDS has it, an
 """
 
 import contextlib
+import csv
 import io
 import shutil
 import textwrap
@@ -21,7 +22,8 @@ from cifake_keras.protocol import CLASSES, IMAGE_SIZE
 from cifake_keras.runtime import files
 from cifake_keras.runtime.errors import UserError
 from cifake_keras.runtime.progress import say, track
-from cifake_keras.sources import FILE_COLUMNS, FILES, QUARANTINE, Provider, reading
+from cifake_keras.runtime.text import by_reason
+from cifake_keras.sources import FILE_COLUMNS, FILES, QUARANTINE, Provider, reading, walk
 from cifake_keras.sources.arrays import Rows, writing
 from cifake_keras.sources.fingerprint import digest, fingerprint
 
@@ -30,6 +32,8 @@ COLUMNS = ["split", "label", "generator", "filename", "digest"]
 # Below a data set. What TFDS has not finished lies in incomplete.<random>_<version>.
 _INFO = "[0-9]*.[0-9]*.[0-9]*/dataset_info.json"
 
+# So many reasons for which images are refused are shown.
+_REASONS = 20
 
 # Beside the arrays: the SHA-256 of each file of theirs.
 _DIGESTS = "digests.json"
@@ -52,32 +56,46 @@ def prepare(dataset: str, data_dir: Path, beam: str | None = None, **options: An
     """Writes a source below `data_dir`, unless it is prepared already. Returns the data set's folder.
 
     beam: options of the Apache Beam pipeline that does the work, without dashes and with commas between them.
-    options: the builder's own (`origin`, `strict`, `title`, `label`, `config`). Refused images are named in the
-    folder's quarantine.csv and counted on screen; with `strict` they raise UserError.
+    options: the builder's own (`origin`, `strict`, `title`, `label`, `config`). What is left out is named in the
+    folder's quarantine.csv and counted on screen; with `strict`, images that are raise UserError.
     """
     with quiet_tfds():
         builder = Provider().get_builder_cls(dataset)(data_dir=data_dir, **options)
         folder = Path(builder.data_dir)
-        # Whoever wants the same waits, and finds it done.
-        with files.claim(folder.with_name(f"{folder.name}.claim")):
+        # Whoever wants the same waits, and finds it done. What is there may lie in a folder that cannot be written to.
+        claim = files.claim(folder.with_name(f"{folder.name}.claim")) if not folder.exists() else None
+        with claim or contextlib.nullcontext():
             return _prepared(builder, folder, data_dir, beam)
 
 
 def _prepared(builder: Any, folder: Path, data_dir: Path, beam: str | None) -> Path:
     summary = f"{folder.parent.relative_to(data_dir)}: {{:,}} images in {folder}"
     if folder.exists():
-        if builder.strict and (folder / QUARANTINE).exists():
+        if builder.strict and _refused(folder):
             raise UserError(f"{folder} lacks the images that its {QUARANTINE} names; leave --strict out.")
         say(summary.format(count(folder)) + " already, so nothing was read; delete that folder to prepare it anew")
         return folder
     for left in folder.parent.glob(f"incomplete.*_{folder.name}"):  # by a run that was killed: the claim is ours
         shutil.rmtree(left)
     builder.download_and_prepare(download_config=_download_config(beam))
-    for filename, reason in builder.refused[:5]:
-        say(f"refused {filename}: {reason}")
-    named = f", all named in {folder / QUARANTINE}" if builder.refused else ""
-    say(f"{summary.format(count(folder))}, {len(builder.refused):,} refused{named}")
+    skipped = [(name, reason) for name, reason in builder.left_out if reason in walk.SKIPPED]
+    refused = [(name, reason) for name, reason in builder.left_out if reason not in walk.SKIPPED]
+    for line in by_reason(refused)[:_REASONS]:
+        say(f"refused {line}")
+    for line in by_reason(skipped):
+        say(f"left out {line}")
+    counts = f"{len(refused):,} refused" + (f", {len(skipped):,} no images" if skipped else "")
+    named = f", all named in {folder / QUARANTINE}" if builder.left_out else ""
+    say(f"{summary.format(count(folder))}, {counts}{named}")
     return folder
+
+
+def _refused(folder: Path) -> bool:
+    """Whether images of the origin are not in the data set."""
+    if not (folder / QUARANTINE).exists():
+        return False
+    with open(folder / QUARANTINE, newline="", encoding="utf-8") as file:
+        return any(row["reason"] not in walk.SKIPPED for row in csv.DictReader(file))
 
 
 def _download_config(beam: str | None) -> Any:

@@ -47,6 +47,10 @@ MAX_LIST = 2**26  # bytes of an archive's list of members: some 600,000, which t
 MAX_EXPANDED = 2**30  # bytes of all members of an archive,
 MAX_RATIO = 100  # unless they are at most so many times as large as the archive
 
+BEGINNING = 18  # bytes of a file that tell its format
+
+_TOO_MANY = f"pixels are too many: at most {MAX_PIXELS:,} are read, and {MAX_SIDE:,} a side"
+
 
 class UnreadableImage(Exception):
     """Why an image is refused."""
@@ -55,29 +59,17 @@ class UnreadableImage(Exception):
 def is_image(name: str) -> bool:
     """By its name; hidden files, and those that macOS adds to archives, are none."""
     path = Path(name)
-    return path.suffix.lower() in SUFFIXES and not any(map(_hidden, path.parts))
+    return path.suffix.lower() in SUFFIXES and not any(map(is_hidden, path.parts))
 
 
-def _hidden(part: str) -> bool:
+def is_hidden(part: str) -> bool:
+    """By a name without folders."""
     return part.startswith((".", "__MACOSX")) and not part.startswith("..")  # which leads out
-
-
-def names(origin: Path) -> list[str]:
-    """The images in a folder or zip archive, as sorted paths with forward slashes.
-
-    Raises UserError where `origin` is missing, or is neither a folder nor a whole zip archive within the limits.
-    """
-    if origin.is_dir():
-        members = [path.relative_to(origin).as_posix() for path in origin.rglob("*") if not path.is_dir()]
-    else:
-        with _archive(origin) as archive:
-            members = archive.namelist()
-    return sorted(filter(is_image, members))
 
 
 def read(origin: Path, members: list[str]) -> Iterator[tuple[str, bytes | UnreadableImage]]:
     """Yields each member's name, and its content or why it is refused."""
-    with contextlib.nullcontext() if origin.is_dir() else _archive(origin) as archive:
+    with contextlib.nullcontext() if origin.is_dir() else open_archive(origin) as archive:
         for name in members:
             try:
                 content: bytes | UnreadableImage = _member(archive, name) if archive else _file(origin / name)
@@ -95,6 +87,22 @@ def _file(path: Path) -> bytes:
 
 
 def _member(archive: zipfile.ZipFile, name: str) -> bytes:
+    member = _checked(archive, name)
+    _check_size(member.file_size)
+    with archive.open(member) as file:
+        return file.read(member.file_size)
+
+
+def beginning(archive: zipfile.ZipFile, name: str) -> bytes:
+    """The first bytes of a member. Raises UnreadableImage with the reason why they cannot be read."""
+    try:
+        with archive.open(_checked(archive, name)) as file:
+            return file.read(BEGINNING)
+    except Exception as error:  # zipfile raises also those of zlib and struct
+        raise UnreadableImage(_reason(error)) from error
+
+
+def _checked(archive: zipfile.ZipFile, name: str) -> zipfile.ZipInfo:
     member = archive.getinfo(name)
     path = PureWindowsPath(name)  # knows the roots and separators of every system
     if path.anchor or ".." in path.parts:
@@ -103,24 +111,26 @@ def _member(archive: zipfile.ZipFile, name: str) -> bytes:
         raise UnreadableImage("is a link")
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # zipfile expands others without bound
         raise UnreadableImage("is neither stored nor deflated")
-    _check_size(member.file_size)
-    with archive.open(member) as file:
-        return file.read(member.file_size)
+    return member
 
 
 def _check_size(size: int) -> None:
     if size > MAX_BYTES:
-        raise UnreadableImage(f"{size:,} bytes are too many")
+        raise UnreadableImage(f"{size:,} bytes are too many: at most {MAX_BYTES:,} are read")
 
 
 def _reason(error: Exception) -> str:
     """In one line: zipfile quotes whole headers, and some errors have no message."""
+    if isinstance(error, Image.DecompressionBombError):  # Pillow's own limit is another
+        return _TOO_MANY
     return textwrap.shorten(str(error), 200) or f"cannot be read ({type(error).__name__})"
 
 
-def _archive(origin: Path) -> zipfile.ZipFile:
+def open_archive(origin: Path) -> zipfile.ZipFile:
     """Opens an archive and checks its list of members; each member is checked when it is read."""
     try:
+        if not stat.S_ISREG(origin.stat().st_mode):
+            raise zipfile.BadZipFile("it is a pipe or a device, which may never end")
         with open(origin, "rb") as file:
             end = _end(file)
         archive = zipfile.ZipFile(origin)
@@ -151,7 +161,9 @@ def _end(file: BinaryIO) -> list:
 
 def _check_list(archive: zipfile.ZipFile, end: list, size: int) -> None:
     members = archive.infolist()
-    astray = archive.start_dir != end[_ECD_OFFSET]
+    astray = archive.start_dir - end[_ECD_OFFSET]
+    if astray and astray % 2**32 == 0:  # which offsets of 32 bits cannot tell
+        raise zipfile.BadZipFile("it is larger than 4 GiB and not of the kind for that, zip64: unpack it")
     if astray or (len(members) - end[_ECD_ENTRIES_TOTAL]) % 2**16:  # some writers count no further
         raise zipfile.BadZipFile("its list of members is damaged")
     if len(set(archive.namelist())) < len(members):
@@ -211,7 +223,7 @@ def _opened(content: bytes) -> Iterator[Image.Image]:
 
 def _check_cost(image: Image.Image, content: bytes) -> None:
     if image.width * image.height > MAX_PIXELS or max(image.size) > MAX_SIDE:
-        raise UnreadableImage(f"{image.width} x {image.height} pixels are too many")
+        raise UnreadableImage(f"{image.width} x {image.height} {_TOO_MANY}")
     many = content.count(b"\xff\xda") > MAX_SCANS  # their markers at most, and quickly
     if many and isinstance(image, JpegImagePlugin.JpegImageFile) and _scans(content) > MAX_SCANS:
         raise UnreadableImage(f"its pixels come in more than {MAX_SCANS} scans")

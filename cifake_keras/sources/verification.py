@@ -12,6 +12,7 @@ import pandas as pd
 from cifake_keras.protocol import IMAGE_SIZE, KERNELS
 from cifake_keras.runtime import files
 from cifake_keras.runtime.progress import track
+from cifake_keras.runtime.text import named
 from cifake_keras.sources import prepared, reading
 from cifake_keras.sources.fingerprint import RECORD
 
@@ -72,7 +73,7 @@ def _recorded(folder: Path) -> str | None:
 
 def _stored(folder: Path, fingerprint: str, recorded: str | None, unreadable: list[str]) -> list[str]:
     if unreadable:
-        problem = f"cannot be read: {_named(unreadable)}"
+        problem = f"cannot be read: {named(unreadable, _NAMED)}"
     elif recorded in (None, fingerprint):
         return []
     else:
@@ -96,7 +97,7 @@ class _Copy:
     def wrong(self) -> list[str]:
         if self.rows is not None and not self.differing:
             return []
-        problem = "is damaged" if self.rows is None else f"differs at {_named(self.differing)}"
+        problem = "is damaged" if self.rows is None else f"differs at {named(self.differing, _NAMED)}"
         return [f"{self.path.parent.name}/{self.path.name} {problem} (delete {self.path.parent}, which is made anew)"]
 
 
@@ -135,8 +136,3 @@ def _resize(kernel: str, _row: tuple, image: np.ndarray) -> np.ndarray:
 
 def _text(row: tuple, _image: np.ndarray) -> tuple:
     return tuple(map(str, row))
-
-
-def _named(images: list[str]) -> str:
-    more = f" and {len(images) - _NAMED:,} more" if len(images) > _NAMED else ""
-    return ", ".join(images[:_NAMED]) + more

@@ -12,6 +12,7 @@ import pandas as pd
 from cifake_keras import protocol
 from cifake_keras.protocol import CLASSES, TRAIN, VALIDATION, Phase, Steps
 from cifake_keras.runtime.errors import UserError
+from cifake_keras.runtime.text import lines
 from cifake_keras.sources.arrays import Rows
 from cifake_keras.splits.pools import Pool, read_pools
 from cifake_keras.splits.shares import deal_shares
@@ -121,13 +122,14 @@ def read_validation_files(folder: Path | None) -> frozenset[str]:
         path = folder / f"val_{label.lower()}_filenames.csv"
         if not path.is_file():
             raise UserError(f"{path} is not there; --validation-files names a folder with both of the authors' lists.")
-        names.update(f"{label}/{line.strip()}" for line in path.read_text().splitlines() if line.strip())
+        names.update(f"{label}/{line.strip()}" for line in lines(path.read_bytes(), str(path)) if line.strip())
     return frozenset(names)
 
 
 def digest(validation_files: frozenset[str]) -> str | None:
     """The SHA-256 of a validation list, for the record; None where there is none."""
-    return hashlib.sha256("\n".join(sorted(validation_files)).encode()).hexdigest() if validation_files else None
+    listed = "\n".join(sorted(validation_files)).encode(errors="surrogateescape")
+    return hashlib.sha256(listed).hexdigest() if validation_files else None
 
 
 def _image_set(parts: list[pd.DataFrame], stores: Mapping[str, np.ndarray | Rows]) -> ImageSet:

@@ -16,6 +16,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 from support import (
+    bound,
     cifake_members,
     command,
     files_below,
@@ -44,6 +45,9 @@ def origin(tmp_path) -> Path:
     write_zip(folder / "cifake.zip", cifake_members(2, 2))
     write_zip(folder / "bad.zip", {"good.jpg": picture(1, False), "text.jpg": b"This is no image."})
     write_zip(folder / "half.zip", {name: b"" for name in cifake_members(2, 2) if name.startswith("train")})
+    write_zip(folder / "backslashes.zip", {name.replace("/", "\\"): b"" for name in cifake_members(2, 2)})
+    write_zip(folder / "outer.zip", {"inner.zip": (folder / "cifake.zip").read_bytes()})
+    write_zip(folder / "train.zip", {"train/": b""})
     (folder / "text.zip").write_text("This is no archive.")
     return folder
 
@@ -56,7 +60,15 @@ def origin(tmp_path) -> Path:
         (("cifake", "--from", "text.zip"), "text.zip is not a readable zip archive"),
         (("cifake", "--from", "empty"), "no images in train/REAL, train/FAKE, test/REAL, test/FAKE"),
         (("cifake", "--from", "half.zip"), "is not CIFAKE as Kaggle has it: no images in test/REAL, test/FAKE"),
+        (
+            ("cifake", "--from", "train.zip"),
+            "give Kaggle's archive.zip, or the folder with its train and test",
+        ),
+        (("cifake", "--from", "backslashes.zip"), "unpack it and give the folder, as it has backslashes"),
+        (("cifake", "--from", "outer.zip"), "give what is in it with --from: inner.zip"),
         (("tiny_imagenet", "--from", "cifake.zip"), "is not tiny-imagenet-200"),
+        (("image_folder", "--generator", "X", "--from", "outer.zip"), "give what is in it with --from: inner.zip"),
+        (("image_folder", "--generator", "X", "--from", "cifake.zip"), "photographs (REAL) beside fakes (FAKE)"),
         (("image_folder", "--generator", "X", "--from", "empty"), "holds no images"),
         (("image_folder", "--from", "cifake.zip"), "give --generator NAME (fakes) or --photographs NAME"),
         (("image_folder", "--generator", "X", "--photographs", "Y", "--from", "empty"), "holds one class"),
@@ -233,6 +245,25 @@ def test_read_only_disk(data_dir, origin, disk):
     assert read_only in refused(*RUN, "--data-dir", data_dir, *folders)
 
 
+def test_read_only_data_folder(origin, tmp_path):
+    """What is prepared can be used; what is not cannot be prepared, and the folder is named."""
+    data_dir = tmp_path / "data"
+    prepare = ("data", "prepare", "cifake", "--data-dir", data_dir, "--from", origin / "cifake.zip")
+    output_of(*prepare)
+    folders = [data_dir, *(path for path in data_dir.rglob("*") if path.is_dir())]
+    for folder in folders:
+        folder.chmod(0o555)
+    again = command(*prepare, preexec_fn=bound)
+    assert again.returncode == 0 and "8 images" in again.stderr and "already" in again.stderr
+    assert command("data", "verify", "--data-dir", data_dir, preexec_fn=bound).returncode == 0
+    other = ("--generator", "X", "--from", origin / "bad.zip", "--data-dir", data_dir)
+    done = command("data", "prepare", "image_folder", *other, preexec_fn=bound)
+    assert f"{data_dir / 'image_folder'}" in one_sentence(done.returncode, done.stderr)
+    assert "Permission denied" in done.stderr
+    for folder in folders:
+        folder.chmod(0o755)
+
+
 def test_what_is_not_the_disks_fault_is_not_dressed_up(monkeypatch, tmp_path):
     """A mistake of the program itself stays a traceback."""
     monkeypatch.setattr("cifake_keras.sources.prepared.available", lambda _: 1 / 0)
@@ -319,9 +350,9 @@ def test_list_names_what_is_damaged(text, problem, tmp_path):
 def test_a_machine_that_starts_no_more_threads_is_not_told_as_ctrl_c(tmp_path):
     """OpenBLAS sends SIGINT then. A thread whose stack has no room cannot be started either."""
     stack = 2**46, resource.RLIM_INFINITY
-    done = command(
-        "tables", "--results-dir", tmp_path, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_STACK, stack)
-    )
+    limited = {"preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_STACK, stack)}
+    environment = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
+    done = command("tables", "--results-dir", tmp_path, env=environment, **limited)
     assert "starts no more threads" in one_sentence(done.returncode, done.stderr) and "Interrupted" not in done.stderr
 
 

@@ -14,7 +14,7 @@ from support import REAL_DATA, picture
 from cifake_keras import load_detector
 from cifake_keras.detector import PRETRAINED, model_card
 from cifake_keras.runtime.errors import UserError
-from cifake_keras.sources import reading
+from cifake_keras.sources import reading, walk
 
 CONTENTS = [picture(number, fake) for number in range(128) for fake in (False, True)]
 IMAGES = np.stack([reading.decode(content) for content in CONTENTS])
@@ -105,7 +105,23 @@ def test_arrays_paths_and_data_sets_are_answered_alike(tmp_path):
     assert detector.predict([]).shape == (0,)
 
 
-@pytest.mark.parametrize("images", [UNIT, IMAGES[..., 0], np.zeros((2, 8, 8, 4), np.uint8), 3, [None], "no.jpg"])
+NO_PIXELS = np.zeros((0, 8, 3), np.uint8)
+
+
+@pytest.mark.parametrize(
+    "images",
+    [
+        UNIT,
+        IMAGES[..., 0],
+        np.zeros((2, 8, 8, 4), np.uint8),
+        3,
+        [None],
+        "no.jpg",
+        NO_PIXELS,
+        [NO_PIXELS],
+        NO_PIXELS[None],
+    ],
+)
 def test_what_is_no_image_is_refused(images):
     with pytest.raises(UserError, match=r"uint8|no\.jpg: No such file"):
         load_detector().predict(images)
@@ -212,7 +228,7 @@ def test_its_accuracy_is_the_model_cards():
     validation = composition.read_validation_files(root / "isitcap")
     archive = root / "cifake" / "archive.zip"
     listed = {f"test/{name}" for name in validation}
-    names = [name for name in reading.names(archive) if name.startswith("test/") and name not in listed]
+    names = [name for name in walk.find(archive).images if name.startswith("test/") and name not in listed]
     fake = np.array([name.startswith("test/FAKE/") for name in names])
     detector = load_detector()
     found = detector.predict(reading.decode(content) for _, content in reading.read(archive, names))

@@ -11,10 +11,12 @@ import sys
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from PIL import Image
-from support import command, noise_png, output_of, picture, refused
+from support import command, make_deep, noise_png, one_sentence, output_of, picture, refused
 
 from cifake_keras import load_detector
+from cifake_keras.cli import main
 from cifake_keras.detector import predictions
 
 
@@ -36,14 +38,16 @@ def rows(text):
 
 def test_a_folder_is_answered_in_every_format(folder):
     done = command("predict", folder, "--format", "csv")
-    assert done.returncode == 0 and done.stderr == ""
-    found = rows(done.stdout)
+    assert done.returncode == 0 and done.stderr.startswith(f"{folder / 'notes.txt'}: is no image")
+    *found, notes = rows(done.stdout)
+    assert notes.pop("error").startswith("is no image") and [*notes.values()] == [str(folder / "notes.txt"), "", "", ""]
     paths = [folder / name for name in ("a.jpg", "b.jpg", 'd, "e".jpg', "deeper/c.jpg")]
     assert [row["path"] for row in found] == [str(path) for path in paths]
     expected = load_detector().predict(paths)
     assert [float(row["probability_fake"]) for row in found] == pytest.approx(expected, abs=1e-6)
     assert [row["verdict"] for row in found] == ["FAKE" if value >= 0.5 else "REAL" for value in expected]
-    as_json = json.loads(command("predict", folder, "--format", "json").stdout)
+    *as_json, notes = json.loads(command("predict", folder, "--format", "json").stdout)
+    assert notes["path"] == str(folder / "notes.txt") and notes["probability_fake"] is None
     assert [row | {"probability_fake": str(row["probability_fake"])} for row in as_json] == found
     table = command("predict", folder).stdout.splitlines()
     assert len(table) == 4 and table[0].split() == [f"{expected[0]:.1%}", found[0]["verdict"], str(paths[0])]
@@ -54,10 +58,54 @@ def test_paths_come_from_standard_input(folder):
     assert [row["path"] for row in rows(done.stdout)] == [str(folder / "b.jpg"), str(folder / "deeper" / "c.jpg")]
 
 
+@pytest.mark.parametrize("form", ["table", "csv", "json"])
+def test_what_a_folder_holds_besides_is_told_in_every_format(form, folder, tmp_path):
+    """By reason; and it is a failure where an image may be missing."""
+    (tmp_path / "a.jpg").write_bytes(picture(1, True))
+    for number in range(5):
+        (tmp_path / f".{number}").touch()
+    done = command("predict", tmp_path, "--format", form)
+    hidden = ", ".join(str(tmp_path / f".{number}") for number in range(3))
+    assert (done.returncode, done.stderr) == (0, f"{hidden} and 2 more: is hidden\n")
+    (tmp_path / "elsewhere").symlink_to(folder)
+    (tmp_path / "gone").symlink_to("nowhere")
+    done = command("predict", tmp_path, "--format", form)
+    assert done.returncode == 1 and "elsewhere: is a link to a folder" in done.stderr
+    assert done.stderr.endswith("Error: 2 of 3 could not be answered, for the reasons above.\n")
+    assert [done.stdout.count(word) for word in ("is hidden", "is a link to nothing", "a.jpg")] == (
+        [0, 0, 1] if form == "table" else [5, 1, 1]
+    )
+
+
+def test_folders_deeper_than_the_system_takes_are_told(tmp_path):
+    (tmp_path / "deep").mkdir()
+    make_deep(tmp_path / "deep")
+    done = command("predict", tmp_path / "deep")
+    too_deep, error = done.stderr.splitlines()[0], one_sentence(done.returncode, done.stderr)
+    assert too_deep.endswith("is too deep: its path is longer than the system takes") and "was no image" in error
+
+
+@pytest.mark.parametrize("begin, end", [(b"", b"\n"), (b"\xef\xbb\xbf", b"\n"), (b"", b"\r\n")])
+def test_a_list_may_come_from_any_system(begin, end, folder):
+    given = begin + os.fsencode(folder / "b.jpg") + end + os.fsencode(folder / "a.jpg") + end
+    line = [sys.executable, "-m", "cifake_keras.cli", "predict", "-"]
+    done = subprocess.run(line, input=given, capture_output=True)
+    assert done.returncode == 0 and done.stdout.splitlines()[0].endswith(b"b.jpg"), done.stderr
+
+
+@pytest.mark.parametrize("encoding, end", [("utf-16", "\n"), ("utf-16-le", "\n"), ("utf-8", "\0")])
+def test_a_list_that_is_none_is_refused(encoding, end, folder):
+    given = f"{folder / 'a.jpg'}{end}".encode(encoding)
+    result = CliRunner().invoke(main, ["predict", "-"], input=given)
+    assert "list on standard input is UTF-16 or has zero bytes; write it in UTF-8" in one_sentence(
+        result.exit_code, result.output
+    )
+
+
 def test_the_threshold_decides_the_verdict(folder):
     for threshold, verdict in ((0, "FAKE"), (1, "REAL")):
         done = command("predict", folder, "--threshold", threshold, "--format", "csv")
-        assert {row["verdict"] for row in rows(done.stdout)} == {verdict}
+        assert {row["verdict"] for row in rows(done.stdout) if not row["error"]} == {verdict}
 
 
 @pytest.mark.parametrize("threshold", ["1.5", "-0.1", "nan"])
@@ -76,12 +124,14 @@ def test_what_cannot_be_read_is_told_and_the_rest_answered(folder, tmp_path):
     output = tmp_path / "answers.csv"
     done = command("predict", wrong[0], folder / "a.jpg", *wrong[1:], "--format", "csv", "--output", output)
     assert done.returncode == 1 and not done.stdout and "Traceback" not in done.stderr
-    assert [row["path"] for row in rows(output.read_text())] == [str(folder / "a.jpg")]
+    errors = {row["path"]: row["error"] for row in rows(output.read_text())}
+    assert errors.pop(str(folder / "a.jpg")) == "" and errors.keys() == set(map(str, wrong))
     told = dict(line.split(": ", 1) for line in done.stderr.splitlines())
     assert told.pop("Error") == "5 of 6 could not be answered, for the reasons above."
     reasons = ["holds no image", "not an image", "runcated", "8000 x 8000 pixels are too many", "No such file"]
     assert told.keys() == set(map(str, wrong))
     assert all(reason in told[str(path)] for path, reason in zip(wrong, reasons, strict=True)), told
+    assert told == errors
 
 
 def test_nothing_to_answer_is_status_2_and_writes_nothing(folder, tmp_path):

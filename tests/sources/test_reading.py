@@ -18,7 +18,7 @@ from support import encoded, noise, noise_png, write_zip
 
 from cifake_keras import protocol
 from cifake_keras.runtime.errors import UserError
-from cifake_keras.sources import reading
+from cifake_keras.sources import reading, walk
 
 EXIF_ORIENTATION = 0x0112
 GOOD = noise_png(1)
@@ -34,7 +34,7 @@ def test_format_is_told_by_the_content(tmp_path):
         options = {"save_all": True, "append_images": colours[1:]} if kind in ("GIF", "WEBP") else {}
         (tmp_path / f"{kind}.png").write_bytes(encoded(colours[0], kind, **options))
     (tmp_path / "TIFF.png").write_bytes(encoded(colours[0], "TIFF"))
-    for name, content in reading.read(tmp_path, reading.names(tmp_path)):
+    for name, content in reading.read(tmp_path, walk.find(tmp_path).images):
         if name == "TIFF.png":
             with pytest.raises(reading.UnreadableImage, match="not an image"):
                 reading.decode(content)
@@ -92,7 +92,7 @@ def test_encoding_of_jpeg_is_told_and_of_others_the_format():
 @pytest.mark.parametrize("side", [6_000, 11_000, 14_000])
 def test_pixel_bomb_is_refused(recwarn, side):
     """In our words and before it is decoded, also where Pillow has a limit of its own; it warns at 89 million."""
-    with pytest.raises(reading.UnreadableImage, match="pixels"):
+    with pytest.raises(reading.UnreadableImage, match="pixels are too many: at most 32,000,000 are read"):
         reading.decode(encoded(Image.new("1", (side, side))))
     assert not recwarn
 
@@ -179,7 +179,7 @@ def member(name: str = "bad.png", **attributes) -> zipfile.ZipInfo:
 
 def outcomes(origin: Path) -> dict[str, bytes | str]:
     """The content of each image, or the reason why it is refused."""
-    found = reading.read(origin, reading.names(origin))
+    found = reading.read(origin, walk.find(origin).images)
     return {name: content if isinstance(content, bytes) else str(content) for name, content in found}
 
 
@@ -209,7 +209,10 @@ def test_large_files_and_members_are_refused(tmp_path, monkeypatch):
         (tmp_path / name).write_bytes(content)
     archive = pack(tmp_path / "a.zip", (member(), GOOD + b"\0"))
     for origin in (tmp_path, archive):
-        assert outcomes(origin) == {"good.png": GOOD, "bad.png": f"{len(GOOD) + 1:,} bytes are too many"}
+        assert outcomes(origin) == {
+            "good.png": GOOD,
+            "bad.png": f"{len(GOOD) + 1:,} bytes are too many: at most {len(GOOD):,} are read",
+        }
 
 
 def test_member_that_expands_further_than_it_says_costs_what_it_says(tmp_path):
@@ -242,12 +245,10 @@ def test_reasons_are_short(tmp_path):
     assert 0 < len(outcomes(archive)["bad.png"]) <= 200
 
 
-def test_pipes_of_a_folder_are_refused_and_links_to_files_read(tmp_path):
+def test_a_pipe_is_refused(tmp_path):
     os.mkfifo(tmp_path / "pipe.png")
-    (tmp_path / "good.png").write_bytes(GOOD)
-    (tmp_path / "link.png").symlink_to("good.png")
-    found = outcomes(tmp_path)
-    assert found["good.png"] == found["link.png"] == GOOD and "pipe" in found["pipe.png"]
+    with pytest.raises(reading.UnreadableImage, match="is a pipe"):
+        reading.image(tmp_path / "pipe.png")
 
 
 # --- Archives
@@ -255,7 +256,7 @@ def test_pipes_of_a_folder_are_refused_and_links_to_files_read(tmp_path):
 
 def refusal(archive: Path) -> str:
     with pytest.raises(UserError) as caught:
-        reading.names(archive)
+        walk.find(archive)
     told = str(caught.value)
     assert str(archive) in told and "fetch it again" in told and "\n" not in told
     return told
@@ -283,7 +284,7 @@ def test_last_part_of_several(tmp_path):
 
 def test_archive_of_too_many_members(tmp_path, monkeypatch):
     archive = write_zip(tmp_path / "a.zip", {f"{i}.png": b"" for i in range(20)})
-    assert len(reading.names(archive)) == 20
+    assert len(walk.find(archive).images) == 20
     monkeypatch.setattr(reading, "MAX_LIST", 20 * 50)
     assert "too many members" in refusal(archive)
 
@@ -301,6 +302,21 @@ def test_list_of_members_that_swallows_one(tmp_path):
 def test_list_of_members_that_is_elsewhere(tmp_path):
     """zipfile would look for every member as far from its place as the list is."""
     assert "list of members is damaged" in refusal(end_patched(pack(tmp_path / "a.zip"), 16, b"\0\0"))
+
+
+def test_archive_of_more_than_4_gib_without_zip64(tmp_path):
+    """As macOS packs them: offsets of 32 bits begin again at 0. The file has a hole, and takes no room."""
+    content = pack(tmp_path / "a.zip").read_bytes()
+    at = content.index(b"PK\1\2")
+    with open(tmp_path / "a.zip", "r+b") as file:
+        file.seek(2**32 + at)
+        file.write(content[at:])
+    assert "larger than 4 GiB" in refusal(tmp_path / "a.zip")
+
+
+def test_a_pipe_is_no_archive(tmp_path):
+    os.mkfifo(tmp_path / "a.zip")
+    assert "is a pipe" in refusal(tmp_path / "a.zip")
 
 
 def test_archive_of_a_version_that_zipfile_does_not_know(tmp_path):

@@ -139,8 +139,7 @@ def test_unreadable_images_are_named_and_counted_and_their_neighbours_kept(tmp_p
     archive = write_zip(tmp_path / "a.zip", members | {"sd/crc.png": noise_png(77)})
     damaged(archive, noise_png(77))
     folder = prepare("image_folder/sdv15", tmp_path / "data", archive)
-    with open(folder / "quarantine.csv", newline="") as file:
-        refused = {row["file"]: row["reason"] for row in csv.DictReader(file)}
+    refused = quarantined(folder)
     assert set(refused) == {f"sd/{name}" for name in (*BAD, "crc.png")} and all(refused.values())
     shown = capsys.readouterr().err
     assert "5 refused, all named in" in shown and "refused sd/text.jpg: not an image" in shown and "6 images" in shown
@@ -158,6 +157,68 @@ def test_strict_refuses_what_others_leave_out(tmp_path):
     with pytest.raises(UserError, match=r"lacks the images that its quarantine\.csv names; leave --strict out"):
         prepared.prepare("image_folder", data_dir, **strict)
     assert prepared.available(data_dir) == {"image_folder/sdv15": 6}
+
+
+def quarantined(folder: Path) -> dict[str, str]:
+    with open(folder / "quarantine.csv", newline="", encoding="utf-8") as file:
+        return {row["file"]: row["reason"] for row in csv.DictReader(file)}
+
+
+def test_what_is_in_a_folder_besides_images_is_named_and_counted_by_reason(tmp_path, capsys):
+    origin = tmp_path / "origin"
+    for name in (".DS_Store", ".a", ".b", ".git/c", "notes.txt", "good.jfif", "deeper/good"):
+        (origin / name).parent.mkdir(parents=True, exist_ok=True)
+        (origin / name).write_bytes(noise_png(1) if "good" in name else b"no image")
+    (origin / "elsewhere").symlink_to(tmp_path)
+    Path(os.fsdecode(bytes(origin) + b"/\xff")).symlink_to("nowhere")
+    folder = prepare("image_folder/sdv15", tmp_path / "data", origin)
+    reasons = dict.fromkeys((".DS_Store", ".a", ".b", ".git"), "is hidden") | {"\\udcff": "is a link to nothing"}
+    reasons |= {"elsewhere": "is a link to a folder, which is not followed; name that folder itself"}
+    assert quarantined(folder) == reasons | {"notes.txt": "is no image by its name or first bytes"}
+    shown = capsys.readouterr().err
+    assert "2 images" in shown and "2 refused, 5 no images, all named in" in shown
+    assert "left out .DS_Store, .a, .b and 1 more: is hidden" in shown and "refused elsewhere: is a link" in shown
+    with pytest.raises(UserError, match=r"elsewhere: is a link to a folder.*; without --strict it is left out"):
+        prepared.prepare("image_folder", tmp_path / "strict", origin=origin, title="SDv1.5", strict=True)
+
+
+def test_strict_does_not_mind_what_is_no_image(tmp_path):
+    archive = write_zip(tmp_path / "a.zip", generator_members() | {"README": b"about", "__MACOSX/._0.png": b""})
+    for _ in ("prepared", "prepared already"):
+        folder = prepared.prepare("image_folder", tmp_path / "data", origin=archive, title="SDv1.5", strict=True)
+    assert set(quarantined(folder)) == {"README", "__MACOSX/._0.png"}
+
+
+def test_images_outside_the_layout_of_a_data_set_are_named(tmp_path):
+    cifake = cifake_members(2, 2) | {"validation/REAL/1.jpg": picture(1, False), "notes.txt": b""}
+    folder = prepare("cifake", tmp_path / "data", write_zip(tmp_path / "cifake.zip", cifake))
+    assert quarantined(folder).keys() == {"validation/REAL/1.jpg", "notes.txt"}
+    besides = ("words.txt", "wnids.txt", "val/val_annotations.txt", "train/n00/n00_boxes.txt")
+    tiny = tiny_imagenet_members() | {f"tiny-imagenet-200/{name}": b"" for name in besides}
+    folder = prepare("tiny_imagenet", tmp_path / "data", write_zip(tmp_path / "tiny.zip", tiny))
+    assert not (folder / "quarantine.csv").exists()
+
+
+PAIRS = [("ai", "nature"), ("0_real", "1_fake"), ("real", "fake"), ("REAL", "FAKE"), ("RealArt", "AiArtData")]
+PAIRS += [("train/REAL", "train/FAKE"), ("training_real", "training_fake"), ("x\\Real", "x\\Fake")]
+
+
+@pytest.mark.parametrize("pair", PAIRS)
+@pytest.mark.parametrize("label", ["REAL", "FAKE"])
+def test_two_classes_are_not_taken_for_one(pair, label, tmp_path):
+    """Photographs would be labelled FAKE."""
+    separator = "\\" if "\\" in pair[0] else "/"
+    members = {f"{folder}{separator}{i}.png": noise_png(i) for i, folder in enumerate(pair)}
+    with pytest.raises(UserError, match=r"photographs \(\S+\) beside fakes \(\S+\).*name the folder of one class with"):
+        options = {"title": "Mine", "label": label, "origin": write_zip(tmp_path / "a.zip", members)}
+        prepared.prepare("image_folder", tmp_path / "data", **options)
+    assert not files_below(tmp_path / "data")
+
+
+@pytest.mark.parametrize("pair", [("nature", "city"), ("fake", "ai_photos"), ("realism", "aircraft")])
+def test_folders_of_subjects_are_of_one_class(pair, tmp_path):
+    folder = prepare_generator(tmp_path / "data", {f"{folder}/1.png": noise_png(1) for folder in pair})
+    assert prepared.count(folder) == 2
 
 
 def test_a_refused_image_may_have_the_name_of_another(tmp_path):

@@ -111,6 +111,21 @@ def test_the_authors_list_validates(data_dir, tmp_path):
     assert not names(data.validation) & names(data.tests["cifake"])
 
 
+@pytest.mark.parametrize("encoding, end", [("utf-8-sig", "\n"), ("utf-8", "\r\n"), ("utf-8-sig", "\r\n")])
+def test_a_list_may_come_from_any_system(encoding, end, tmp_path):
+    for label in ("real", "fake"):
+        (tmp_path / f"val_{label}_filenames.csv").write_bytes(f"1 (2).jpg{end}3.jpg{end}".encode(encoding))
+    expected = {f"{label}/{name}" for label in ("REAL", "FAKE") for name in ("1 (2).jpg", "3.jpg")}
+    assert composition.read_validation_files(tmp_path) == expected
+
+
+@pytest.mark.parametrize("content", ["1.jpg\n".encode("utf-16"), b"1.jpg\0"])
+def test_a_list_that_is_none_is_refused(content, tmp_path):
+    (tmp_path / "val_real_filenames.csv").write_bytes(content)
+    with pytest.raises(UserError, match=r"val_real_filenames\.csv is UTF-16 or has zero bytes; write it in UTF-8"):
+        composition.read_validation_files(tmp_path)
+
+
 def test_a_missing_list_is_named(tmp_path):
     with pytest.raises(UserError, match=r"val_real_filenames\.csv is not there"):
         composition.read_validation_files(tmp_path)

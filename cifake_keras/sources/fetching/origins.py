@@ -9,7 +9,7 @@ from pathlib import Path
 from cifake_keras.protocol import SOURCES, wanted
 from cifake_keras.runtime.errors import UserError
 from cifake_keras.runtime.progress import say
-from cifake_keras.sources import reading
+from cifake_keras.sources import reading, walk
 from cifake_keras.sources.fetching.download import Unavailable, download
 from cifake_keras.sources.fetching.kaggle import fetch_dataset
 from cifake_keras.sources.fetching.multipart import fetch_images, parts_of
@@ -149,6 +149,6 @@ def _mirrored(address: str, mirror: str | None) -> str:
 def _contents_digest(archive: Path) -> str:
     from cifake_keras.sources.cifake import LAYOUT  # imports TFDS, which commands that only list sources do without
 
-    contents = reading.read(archive, list(filter(LAYOUT.search, reading.names(archive))))
+    contents = reading.read(archive, list(filter(LAYOUT.search, walk.find(archive).images)))
     digests = sorted(hashlib.sha256(content).hexdigest() for _, content in contents if isinstance(content, bytes))
     return hashlib.sha256("\n".join(digests).encode()).hexdigest()
