@@ -8,6 +8,7 @@ The one that comes with the package answers without TensorFlow, which only Saved
 share a detector; docs/detector.md says what processes may do.
 """
 
+import importlib
 import os
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
@@ -63,6 +64,8 @@ class Detector:
         """
         if not {"condition", "classifier"} <= self.card.keys() or not (self._folder / "saved_model.pb").exists():
             raise UserError("Only a SavedModel of this package can be explained: name its folder with --model.")
+        _import_keras()
+        _check_keras()
         from cifake_keras.conditions.path import walk
         from cifake_keras.detector import saved_model
         from cifake_keras.evaluation import saliency
@@ -113,9 +116,32 @@ def load_detector(model: str | os.PathLike | None = None, threads: int | None = 
     if not (path / "saved_model.pb").is_file():
         raise UserError(f"{path} is no model: name the folder of a SavedModel, or a .tflite file.")
     model_card.check(path)
+    _import_keras()
     from cifake_keras.detector import saved_model
 
     return Detector(saved_model.load(path), path)
+
+
+def _import_keras() -> None:
+    """Raises UserError where Keras wants a backend that is not installed."""
+    try:
+        importlib.import_module("keras")
+    except ImportError as error:
+        wanted = "set KERAS_BACKEND=tensorflow, or the backend in ~/.keras/keras.json"
+        raise UserError(f"Keras cannot be imported ({error}): {wanted}.") from error
+
+
+def _check_keras() -> None:
+    """Raises UserError where networks that are built here would be others than those that were trained."""
+    from keras import config
+
+    settings = {"backend": config.backend(), "image data format": config.image_data_format(), "floatx": config.floatx()}
+    for (name, value), wanted in zip(settings.items(), ("tensorflow", "channels_last", "float32"), strict=True):
+        if value != wanted:
+            raise UserError(
+                f"Keras's {name} is {value} here, and explain needs {wanted}: change it in ~/.keras/keras.json, in "
+                "KERAS_BACKEND, or by keras.config."
+            )
 
 
 def _images(images: Any) -> Iterator[np.ndarray]:
