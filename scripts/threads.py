@@ -37,8 +37,8 @@ def explain(detector: Detector, image: np.ndarray) -> bytes:
 # By route: the model, the question, and the share of --answers that it is asked.
 ROUTES: dict[str, tuple[Path | None, Question, float]] = {
     "predict, LiteRT": (None, predict, 1),
-    "predict, SavedModel": (PRETRAINED, predict, 0.05),
-    "explain": (None, explain, 0.0006),
+    "predict, SavedModel": (PRETRAINED, predict, 0.01),
+    "explain": (None, explain, 0.0002),
 }
 
 
@@ -50,7 +50,7 @@ def pictures(count: int) -> np.ndarray:
 
 def measure(detector: Detector, question: Question, answers: int, threads: int, title: str) -> dict:
     """Asks by one thread and by several in turn, ROUNDS times, as other programs may come and go."""
-    images = pictures(answers // ROUNDS // 4)
+    images = pictures(min(1000, answers // ROUNDS // 2))
     ask = functools.partial(question, detector)
     alone = [ask(image) for image in images]
     wrong, one, several = 0, [], []
