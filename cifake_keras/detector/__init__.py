@@ -4,18 +4,21 @@
 
     load_detector().predict(["photograph.jpg"])
 
-The one that comes with the package answers without TensorFlow, which only SavedModels and `explain` import.
+The one that comes with the package answers without TensorFlow, which only SavedModels and `explain` import. Threads may
+share a detector; docs/detector.md says what processes may do.
 """
 
+import importlib
 import os
 from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from cifake_keras.detector import litert, model_card
-from cifake_keras.protocol import CLEAN, IMAGE_SIZE, KERNELS, THRESHOLD
+from cifake_keras.protocol import CLEAN, IMAGE_SIZE, KERNELS, THRESHOLD, Condition
 from cifake_keras.runtime.errors import UserError
 from cifake_keras.sources import reading
 
@@ -35,9 +38,10 @@ class Detector:
     threshold: an image of this probability or more is called FAKE.
     """
 
-    def __init__(self, score: Callable[[np.ndarray], np.ndarray], path: Path):
-        self.path = path
-        self._score, self._folder = score, path.parent if path.is_file() else path
+    def __init__(self, score: Callable[[np.ndarray], np.ndarray], path: Path, threads: int | None = None):
+        self.path = path.absolute()  # as the working directory may be another when it is explained or unpickled
+        self._score, self._threads = score, threads
+        self._folder = self.path.parent if self.path.is_file() else self.path
         self.card: dict[str, Any] = model_card.read(self._folder)
         self.threshold: float = self.card.get("threshold", THRESHOLD)
         self._kernel: str = self.card.get("kernel", KERNELS[0])
@@ -60,11 +64,14 @@ class Detector:
         """
         if not {"condition", "classifier"} <= self.card.keys() or not (self._folder / "saved_model.pb").exists():
             raise UserError("Only a SavedModel of this package can be explained: name its folder with --model.")
+        _import_keras()
+        _check_keras()
         from cifake_keras.conditions.path import walk
         from cifake_keras.detector import saved_model
         from cifake_keras.evaluation import saliency
 
-        condition, classifier, networks = saved_model.read(self._folder, self.card)
+        saved_model.check_process()
+        condition, classifier, networks = self._parts
         unit = self.pixels(images) / np.float32(255)
         inputs = np.asarray(walk(unit, condition.path(CLEAN), networks, condition.range))
         return {name: method(classifier, inputs) for name, method in saliency.METHODS.items()}
@@ -72,6 +79,17 @@ class Detector:
     def pixels(self, images: Any) -> np.ndarray:
         """The images as the network sees them: uint8 [n, 32, 32, 3]. images: as `predict` takes them."""
         return np.concatenate([_NO_PIXELS, *self._batches(images)])
+
+    def __reduce__(self) -> tuple:
+        """Pickled as its path: whoever unpickles it loads the model from there."""
+        return load_detector, (self.path, self._threads)
+
+    @cached_property
+    def _parts(self) -> tuple[Condition, Any, Any]:
+        """As `saved_model.read`."""
+        from cifake_keras.detector import saved_model
+
+        return saved_model.read(self._folder, self.card)
 
     def _batches(self, images: Any) -> Iterator[np.ndarray]:
         batch: list[np.ndarray] = []
@@ -88,19 +106,42 @@ def load_detector(model: str | os.PathLike | None = None, threads: int | None = 
     """The detector that comes with the package, or another.
 
     model: the folder of a SavedModel, which TensorFlow runs, or a .tflite file, which LiteRT runs.
-    threads: LiteRT's; as many as cores where None.
+    threads: how many LiteRT computes with, whether one thread of yours predicts or many; as many as cores where None.
     Raises UserError where there is no such model, or where its files are not those of its model card.
     """
     path = PRETRAINED / litert.FILE if model is None else Path(model)
     if path.suffix == ".tflite":
         model_card.check(path.parent, path.name)
-        return Detector(litert.load(path, threads or len(os.sched_getaffinity(0))), path)
+        return Detector(litert.load(path, threads or len(os.sched_getaffinity(0))), path, threads)
     if not (path / "saved_model.pb").is_file():
         raise UserError(f"{path} is no model: name the folder of a SavedModel, or a .tflite file.")
     model_card.check(path)
+    _import_keras()
     from cifake_keras.detector import saved_model
 
     return Detector(saved_model.load(path), path)
+
+
+def _import_keras() -> None:
+    """Raises UserError where Keras wants a backend that is not installed."""
+    try:
+        importlib.import_module("keras")
+    except ImportError as error:
+        wanted = "set KERAS_BACKEND=tensorflow, or the backend in ~/.keras/keras.json"
+        raise UserError(f"Keras cannot be imported ({error}): {wanted}.") from error
+
+
+def _check_keras() -> None:
+    """Raises UserError where networks that are built here would be others than those that were trained."""
+    from keras import config
+
+    settings = {"backend": config.backend(), "image data format": config.image_data_format(), "floatx": config.floatx()}
+    for (name, value), wanted in zip(settings.items(), ("tensorflow", "channels_last", "float32"), strict=True):
+        if value != wanted:
+            raise UserError(
+                f"Keras's {name} is {value} here, and explain needs {wanted}: change it in ~/.keras/keras.json, in "
+                "KERAS_BACKEND, or by keras.config."
+            )
 
 
 def _images(images: Any) -> Iterator[np.ndarray]:

@@ -1,5 +1,6 @@
 """SavedModels that need no line of this package."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,8 @@ _RESIZE_METHODS = {
 }
 
 SIGNATURE = "serving_default"
+
+_PROCESS = os.getpid()
 
 
 def write(
@@ -67,7 +70,12 @@ def load(folder: Path) -> Callable[[np.ndarray], np.ndarray]:
     Raises UserError where `folder` holds no SavedModel of a detector.
     """
     loaded = _loaded(folder)  # held: a signature alone would forget its variables
-    return lambda images: loaded.signatures[SIGNATURE](image=tf.constant(images))["probability_fake"].numpy()
+
+    def score(images: np.ndarray) -> np.ndarray:
+        check_process()
+        return loaded.signatures[SIGNATURE](image=tf.constant(images))["probability_fake"].numpy()
+
+    return score
 
 
 def read(folder: Path, card: dict) -> tuple[Condition, keras.Model, Networks]:
@@ -90,7 +98,17 @@ def frozen(folder: Path) -> ConcreteFunction:
     return convert_variables_to_constants_v2(loaded.signatures[SIGNATURE])
 
 
+def check_process() -> None:
+    """Raises UserError in a fork of the process that began with TensorFlow: it would wait for ever for its threads."""
+    if os.getpid() != _PROCESS:
+        raise UserError(
+            "TensorFlow cannot go on in a forked process: start processes with the method 'spawn', or predict with a "
+            ".tflite file, which can."
+        )
+
+
 def _loaded(folder: Path) -> Any:
+    check_process()
     try:
         loaded = tf.saved_model.load(folder)
         outputs = loaded.signatures[SIGNATURE](image=tf.zeros([1, IMAGE_SIZE, IMAGE_SIZE, 3]))

@@ -5,8 +5,7 @@ A method takes a network to logits [batch, 1] and its inputs, float32 [n, 32, 32
 subtracts its smallest value and so makes it look less dispersed than it is.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import keras
 import numpy as np
@@ -14,7 +13,7 @@ import tensorflow as tf
 from tf_keras_vis.gradcam import Gradcam
 from tf_keras_vis.saliency import Saliency
 
-# SmoothGrad's noise, as a share of an image's range; tf-keras-vis holds all noisy copies of a batch in memory.
+# SmoothGrad's noise, as a share of an image's range.
 SAMPLES, NOISE = 20, 0.2
 _BATCH = 100
 
@@ -28,14 +27,18 @@ def vanilla_gradient(network: keras.Model, inputs: np.ndarray) -> np.ndarray:
 def smoothgrad(network: keras.Model, inputs: np.ndarray, seed: int = 0) -> np.ndarray:
     """The same of the mean gradient over noisy copies of an image, as Smilkov et al. define it.
 
-    tf-keras-vis by itself averages absolute values, in which the noise does not cancel out. The noise of an image
-    follows from the seed and its place among `inputs`.
+    tf-keras-vis by itself averages absolute values, in which the noise does not cancel out, and draws from NumPy's
+    global generator, which other threads use. The noise of an image follows from the seed and its place among `inputs`.
     """
-    saliency = Saliency(_functional(network))
-    options = {"gradient_modifier": None, "keepdims": True, "normalize_map": False}
-    with _numpy_seeded(seed):
-        mean = _by_batch(lambda batch: saliency(_logit, batch, SAMPLES, NOISE, **options), inputs)
-    return np.abs(mean).max(-1)
+    saliency, generator = Saliency(_functional(network)), np.random.RandomState(seed)
+
+    def mean(batch: np.ndarray) -> np.ndarray:
+        spread = NOISE * np.ptp(batch, (1, 2, 3), keepdims=True)
+        copies = (batch + generator.normal(0, spread, batch.shape).astype(np.float32) for _ in range(SAMPLES))
+        options = {"gradient_modifier": None, "keepdims": True, "normalize_map": False}
+        return sum(saliency(_logit, copy, **options) for copy in copies) / SAMPLES
+
+    return np.abs(_by_batch(mean, inputs)).max(-1)
 
 
 def grad_cam(network: keras.Model, inputs: np.ndarray) -> np.ndarray:
@@ -68,14 +71,3 @@ def _functional(network: keras.Model) -> keras.Model:
 def _by_batch(explain: Callable[[np.ndarray], np.ndarray], inputs: np.ndarray) -> np.ndarray:
     batches = np.split(inputs, range(_BATCH, len(inputs), _BATCH))
     return np.concatenate([explain(batch) for batch in batches]).astype(np.float32)
-
-
-@contextmanager
-def _numpy_seeded(seed: int) -> Iterator[None]:
-    """Seeds NumPy's global generator, from which tf-keras-vis draws; restores its state at the end."""
-    state = np.random.get_state()
-    np.random.seed(seed)
-    try:
-        yield
-    finally:
-        np.random.set_state(state)
