@@ -20,6 +20,7 @@ import numpy as np
 from cifake_keras.detector import litert, model_card
 from cifake_keras.protocol import CLEAN, IMAGE_SIZE, KERNELS, THRESHOLD, Condition
 from cifake_keras.runtime.errors import UserError
+from cifake_keras.runtime.processes import cores
 from cifake_keras.sources import reading
 
 PRETRAINED = Path(__file__).parents[1] / "pretrained"
@@ -112,7 +113,7 @@ def load_detector(model: str | os.PathLike | None = None, threads: int | None = 
     path = PRETRAINED / litert.FILE if model is None else Path(model)
     if path.suffix == ".tflite":
         model_card.check(path.parent, path.name)
-        return Detector(litert.load(path, threads or len(os.sched_getaffinity(0))), path, threads)
+        return Detector(litert.load(path, threads or cores()), path, threads)
     if not (path / "saved_model.pb").is_file():
         raise UserError(f"{path} is no model: name the folder of a SavedModel, or a .tflite file.")
     model_card.check(path)

@@ -140,11 +140,17 @@ def built(build: str, arguments: tuple) -> Sequence[Job]:
 def import_tensorflow(threads: int | None = None) -> None:
     """Imports it, and looks for devices, without its notices about instruction sets and missing GPUs.
 
-    They are written before TensorFlow reads its own log level.
+    They are written before TensorFlow reads its own log level. Keras gets the settings that networks are trained with,
+    whatever a user's ~/.keras/keras.json says.
     threads: how many it may use, where it shares the machine.
     """
     with silence.standard_error():
+        import keras
         import tensorflow as tf
+
+        keras.config.set_floatx("float32")
+        keras.config.set_image_data_format("channels_last")
+        keras.config.set_epsilon(1e-7)
 
         tf.get_logger().setLevel("ERROR")  # warns of retracing, as every model here is traced once
         if threads:

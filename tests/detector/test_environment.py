@@ -7,7 +7,7 @@ import sys
 
 import numpy as np
 import pytest
-from support import noise
+from support import noise, noise_png
 
 from cifake_keras import load_detector
 from cifake_keras.detector import PRETRAINED
@@ -57,3 +57,16 @@ def test_a_backend_that_is_not_installed_is_named(tmp_path):
     assert np.array(answers.split(), float) == pytest.approx(load_detector().predict(IMAGES), abs=1e-6)
     assert len(refusals) == 2
     assert all("(No module named 'jax'): set KERAS_BACKEND=tensorflow" in refusal for refusal in refusals)
+
+
+def test_settings_of_keras_do_not_matter_on_the_command_line(tmp_path):
+    (tmp_path / ".keras").mkdir()
+    settings = {"image_data_format": "channels_first", "floatx": "float16", "epsilon": 0.1, "backend": "jax"}
+    (tmp_path / ".keras" / "keras.json").write_text(json.dumps(settings))
+    (tmp_path / "a.png").write_bytes(noise_png(0))
+    line = ("explain", tmp_path / "a.png", "--output", "-")
+    pictures = [
+        subprocess.run([sys.executable, "-m", "cifake_keras.cli", *line], env=os.environ | home, capture_output=True)
+        for home in ({}, {"HOME": str(tmp_path), "KERAS_BACKEND": "jax"})
+    ]
+    assert pictures[0].stdout.startswith(b"\x89PNG") and pictures[1].stdout == pictures[0].stdout
