@@ -83,7 +83,7 @@ def _orientations() -> Iterator[Case]:
         yield Case(f"orientation_{number}.jpg", encoded(image, "JPEG", exif=exif, **_JPEG), PICTURE, 6)
         yield Case(f"orientation_{number}.png", encoded(image, exif=exif), PICTURE)
         yield Case(f"orientation_{number}.webp", encoded(image, "WEBP", lossless=True, exif=exif), PICTURE)
-    damaged = encoded(_IMAGE, exif=b"Exif\0\0MM\0*\xff\xff\xff\xff")
+    damaged = encoded(_IMAGE, exif=b"Exif\0\0no TIFF at all")
     yield Case("damaged_exif.png", damaged, PICTURE)
     xmp = b'<rdf:Description xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="6"/>'
     yield Case("orientation_in_xmp_alone.jpg", encoded(_IMAGE, "JPEG", xmp=xmp, **_JPEG), PICTURE, 6)
