@@ -10,17 +10,25 @@ from cifake_keras.runtime.errors import UserError
 MODEL_CARD = Path("assets.extra") / "model_card.json"
 DIGESTS = "sha256"  # the card's key
 
+# What the SavedModel takes and returns, for those who have it without the documentation.
+_SIGNATURES = {
+    "serving_default": "image: float32 [batch, 32, 32, 3] in [0, 1], RGB in sRGB. probability_fake: float32 [batch].",
+    "serve_bytes": "image_bytes: [batch] files, JPEG, PNG, WebP, GIF or BMP. probability_fake: float32 [batch], NaN "
+    "for a file that is refused. Upright by EXIF, transparency over white, of an animation the first frame. Colour "
+    "profiles are ignored: convert images in other colour spaces to sRGB first.",
+}
+
 
 def write(folder: Path, card: dict) -> None:
-    """Adds the card, with the digests of all files that are in `folder` now."""
+    """Adds the card, with the digests of all files that are in `folder` now, and what its signatures take."""
     paths = sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / MODEL_CARD)
     digests = {path.relative_to(folder).as_posix(): files.sha256(path) for path in paths}
-    files.write_json(folder / MODEL_CARD, {**card, DIGESTS: digests})
+    files.write_json(folder / MODEL_CARD, {**card, "signatures": _SIGNATURES, DIGESTS: digests})
 
 
 def read(folder: Path) -> dict:
-    """The card without the digests; empty where there is none. Raises UserError where it is damaged."""
-    return {key: value for key, value in _read(folder).items() if key != DIGESTS}
+    """The card without what `write` adds; empty where there is none. Raises UserError where it is damaged."""
+    return {key: value for key, value in _read(folder).items() if key not in ("signatures", DIGESTS)}
 
 
 def check(folder: Path, only: str | None = None) -> None:

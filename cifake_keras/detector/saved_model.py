@@ -13,18 +13,10 @@ from tensorflow.types.experimental import ConcreteFunction
 
 from cifake_keras import models
 from cifake_keras.conditions.path import Networks, build, detector
-from cifake_keras.detector import model_card
+from cifake_keras.detector import decoding, model_card
 from cifake_keras.protocol import CONDITIONS, IMAGE_SIZE, Condition
 from cifake_keras.runtime.errors import UserError
 from cifake_keras.runtime.files import replacing
-
-_RESIZE_METHODS = {
-    "nearest": tf.image.ResizeMethod.NEAREST_NEIGHBOR,
-    "box": tf.image.ResizeMethod.AREA,
-    "bilinear": tf.image.ResizeMethod.BILINEAR,
-    "bicubic": tf.image.ResizeMethod.BICUBIC,
-    "lanczos": tf.image.ResizeMethod.LANCZOS3,
-}
 
 SIGNATURE = "serving_default"
 
@@ -42,7 +34,7 @@ def write(
     """Writes the SavedModel of a condition; `folder` appears, or is replaced, as a whole.
 
     Signatures: `serving_default` takes `image`, float32 [batch, 32, 32, 3] in [0, 1]; `serve_bytes` takes
-    `image_bytes`, encoded images of any size. Both return {"probability_fake": float32 [batch]}.
+    `image_bytes`, image files of any size. Both return {"probability_fake": float32 [batch]}; the model card says more.
     """
     model = detector(condition, classifier, networks)
     shape = [None, IMAGE_SIZE, IMAGE_SIZE, 3]
@@ -53,8 +45,7 @@ def write(
 
     @_endpoint(tf.TensorSpec([None], tf.string, name="image_bytes"))
     def serve_bytes(image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
-        spec = tf.TensorSpec(shape[1:], tf.float32)
-        return serve(tf.map_fn(lambda content: _decode(content, kernel), image_bytes, fn_output_signature=spec))
+        return serve(decoding.decode(image_bytes, IMAGE_SIZE, kernel))
 
     # keras.export.ExportArchive would store every weight twice.
     module = tf.Module()
@@ -129,17 +120,3 @@ def write_litert(saved_model: Path, path: Path, float16: bool = False) -> None:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.target_spec.supported_types = [tf.float16]
     path.write_bytes(converter.convert())
-
-
-def _decode(content: tf.Tensor, kernel: str) -> tf.Tensor:
-    """An encoded image to float32 [32, 32, 3] in [0, 1], by the operations that prepared the training images."""
-    pixels = tf.cond(
-        tf.io.is_jpeg(content),
-        # The default of TensorFlow's decoder trades accuracy for speed; Pillow's does not.
-        lambda: tf.io.decode_jpeg(content, channels=3, dct_method="INTEGER_ACCURATE"),
-        lambda: tf.io.decode_image(content, channels=3, expand_animations=False),
-    )
-    pixels.set_shape([None, None, 3])
-    antialias = kernel != "nearest"
-    resized = tf.image.resize(pixels, [IMAGE_SIZE, IMAGE_SIZE], _RESIZE_METHODS[kernel], antialias=antialias)
-    return tf.clip_by_value(tf.round(tf.cast(resized, tf.float32)), 0, 255) / 255

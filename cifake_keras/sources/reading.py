@@ -25,13 +25,38 @@ from zipfile import (  # type: ignore[attr-defined]
 )
 
 import numpy as np
-from PIL import Image, ImageOps, JpegImagePlugin, UnidentifiedImageError
+from PIL import ExifTags, GifImagePlugin, Image, JpegImagePlugin, UnidentifiedImageError
 
 from cifake_keras.runtime.errors import UserError
+from cifake_keras.sources import colours, png
 
 # The suffix says that a file is an image; its content says of which format, as suffixes lie.
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp")
+SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp")
+
+# Other formats, which deserve a name: what such a file begins with, or has from its fifth byte on.
+_OTHERS = {
+    b"ftypavif": "AVIF",
+    b"ftypheic": "HEIC",
+    b"ftypheix": "HEIC",
+    b"ftypmif1": "HEIF",
+    b"jP  ": "JPEG 2000",
+    b"\xff\x4f\xff\x51": "JPEG 2000",
+    b"II*\0": "TIFF",
+    b"MM\0*": "TIFF",
+    b"\0\0\1\0": "ICO",
+}
+
+# What makes an image upright, by EXIF's orientation.
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 # What ends a run of pixels in a JPEG, or one of its segments; those without a length are left out.
 _MARKER = re.compile(rb"\xff+([^\x00\x01\xd0-\xd8\xff])")
@@ -174,13 +199,14 @@ def _check_list(archive: zipfile.ZipFile, end: list, size: int) -> None:
 
 
 def decode(content: bytes) -> np.ndarray:
-    """uint8 [height, width, 3], upright, transparency over white, of an animation the first frame.
+    """uint8 [height, width, 3] in sRGB, upright, transparency over white, of an animation the first frame.
 
     content: an image file's. Raises UnreadableImage with the reason.
     """
     with _opened(content) as image:
-        ImageOps.exif_transpose(image, in_place=True)
-        return np.asarray(_rgb(image))
+        pixels = _over_white(image)
+        turn = _TURNS.get(_orientation(image))
+        return np.asarray(pixels if turn is None else pixels.transpose(turn))
 
 
 def image(path: Path) -> np.ndarray:
@@ -212,11 +238,14 @@ def _opened(content: bytes) -> Iterator[Image.Image]:
         raise UnreadableImage("is empty")
     try:
         # Pillow warns of damage, and of many pixels, that are refused here or do no harm.
-        with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(content), formats=FORMATS) as image:
+        file = io.BytesIO(png.without_asides(content))
+        with warnings.catch_warnings(action="ignore"), Image.open(file, formats=FORMATS) as image:
             _check_cost(image, content)
+            if image.format == "PNG":
+                png.complete(image, content)
             yield image
     except UnidentifiedImageError:
-        raise UnreadableImage("not an image (JPEG, PNG, WebP, GIF or BMP), or damaged at its beginning") from None
+        raise UnreadableImage(_unidentified(content)) from None
     except Exception as error:  # Pillow meets damage with errors of any kind, struct.error among them
         raise UnreadableImage(_reason(error)) from error
 
@@ -240,13 +269,38 @@ def _scans(content: bytes) -> int:
     return scans
 
 
-def _rgb(image: Image.Image) -> Image.Image:
+def _unidentified(content: bytes) -> str:
+    for beginning, name in _OTHERS.items():
+        if content.startswith((beginning, content[:4] + beginning)):
+            return f"is {name}, which is not read; save it as PNG"
+    return "not an image (JPEG, PNG, WebP, GIF or BMP), or damaged at its beginning"
+
+
+def _over_white(image: Image.Image) -> Image.Image:
+    """RGB. White is also what the first frame of a GIF leaves free."""
+    whole = (0, 0, *image.size)
+    frame = image.tile[0][1] if isinstance(image, GifImagePlugin.GifImageFile) else whole
     if image.mode.startswith("I"):  # 16 bits; Pillow's own conversion clips at 255
+        profile = image.info.get("icc_profile")
         image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
-    return image.convert("RGB")
+        image.info["icc_profile"] = profile
+    shown = colours.in_srgb(image)
+    if shown.mode == "RGBA":
+        shown = Image.alpha_composite(Image.new("RGBA", shown.size, "white"), shown).convert("RGB")
+    if frame != whole:
+        shown, part = Image.new("RGB", shown.size, "white"), shown.crop(frame)
+        shown.paste(part, frame)
+    return shown
+
+
+def _orientation(image: Image.Image) -> int:
+    """By its EXIF, once its pixels are loaded; damaged EXIF, and XMP, say nothing: so browsers have it."""
+    for key in ("xmp", "XML:com.adobe.xmp"):
+        image.info.pop(key, None)  # where Pillow would look next
+    try:
+        return image.getexif().get(ExifTags.Base.Orientation, 1)
+    except Exception:  # Pillow meets damage with errors of any kind
+        return 1
 
 
 def encode_png(image: np.ndarray) -> bytes:

@@ -21,7 +21,7 @@ SKIPPED = frozenset({HIDDEN, NO_FILE, NO_IMAGE})  # reasons for which no image i
 ARCHIVE = "is an archive, which is not looked into; unpack it"
 
 # Names that promise an image, also of formats that are not read: reading says so.
-_SUFFIXES = (*reading.SUFFIXES, ".jpe", ".jfif", ".heic", ".heif", ".avif", ".jp2", ".jxl", ".tif", ".tiff", ".ico")
+_SUFFIXES = (*reading.SUFFIXES, ".heic", ".heif", ".avif", ".jp2", ".jxl", ".tif", ".tiff", ".ico")
 _ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".7z", ".rar")
 
 # How an image begins, whatever its name: JPEG, PNG, GIF, BMP, WebP; HEIC and AVIF, TIFF, JPEG 2000.

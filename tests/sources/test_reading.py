@@ -36,7 +36,7 @@ def test_format_is_told_by_the_content(tmp_path):
     (tmp_path / "TIFF.png").write_bytes(encoded(colours[0], "TIFF"))
     for name, content in reading.read(tmp_path, walk.find(tmp_path).images):
         if name == "TIFF.png":
-            with pytest.raises(reading.UnreadableImage, match="not an image"):
+            with pytest.raises(reading.UnreadableImage, match="is TIFF, which is not read"):
                 reading.decode(content)
         else:
             assert np.abs(reading.decode(content) - np.array([255.0, 0, 0])).max() <= 2, name

@@ -1,4 +1,6 @@
-// Files to pixels as the package decodes them: upright, colours as stored, transparency over white, the first frame.
+// Files to pixels as the package decodes them: upright, in sRGB, transparency over white, the first frame.
+
+import { format, hasWideTransparency, plain, upright } from "./metadata.js";
 
 // So many rows at a time: some browsers refuse large canvases, and draw nothing instead.
 const ROWS = 256;
@@ -11,19 +13,26 @@ export async function read(file, limits) {
   if (file.size > limits.bytes) {
     throw new Unreadable(`“${file.name}” is too large: ${count(file.size)} bytes, and ${count(limits.bytes)} are the limit.`);
   }
+  const bytes = new Uint8Array(await file.arrayBuffer());
+  if (!format(bytes)) throw noPicture(file);
+  if (hasWideTransparency(bytes)) {
+    throw new Unreadable(`“${file.name}” has 16 bits a channel and a transparent colour; save it with an alpha channel instead.`);
+  }
   const { width, height } = await measure(file);
   if (width * height > limits.pixels) {
     const pixels = `${count(width)} × ${count(height)} pixels`;
     throw new Unreadable(`“${file.name}” is too large: ${pixels}, and ${limits.pixels / 1e6} million are the limit.`);
   }
   try {
-    return await decode(file);
+    return await decode(bytes);
   } catch {
     throw new Unreadable(`“${file.name}” can’t be decoded; it may be damaged.`);
   }
 }
 
 const count = (number) => number.toLocaleString("en");
+
+const noPicture = ({ name }) => new Unreadable(`“${name}” is not a picture (JPEG, PNG, WebP, GIF or BMP), or it is damaged.`);
 
 /** Its size by its header, before it is decoded. */
 async function measure(file) {
@@ -33,14 +42,15 @@ async function measure(file) {
     await new Promise((resolve, reject) => Object.assign(image, { onload: resolve, onerror: reject }));
     return { width: image.naturalWidth, height: image.naturalHeight };
   } catch {
-    throw new Unreadable(`“${file.name}” is not a picture (JPEG, PNG, WebP, GIF or BMP), or it is damaged.`);
+    throw noPicture(file);
   } finally {
     URL.revokeObjectURL(image.src);
   }
 }
 
-async function decode(file) {
-  const bitmap = await createImageBitmap(file, { colorSpaceConversion: "none" });
+async function decode(bytes) {
+  const { parts, orientation } = plain(bytes);
+  const bitmap = await createImageBitmap(new Blob(parts));
   const { width, height } = bitmap;
   const canvas = Object.assign(document.createElement("canvas"), { width, height: Math.min(ROWS, height) });
   const context = canvas.getContext("2d", { willReadFrequently: true });
@@ -52,5 +62,5 @@ async function decode(file) {
     pixels.set(context.getImageData(0, 0, width, Math.min(ROWS, height - top)).data, top * width * 4);
   }
   bitmap.close();
-  return { pixels, width, height };
+  return upright(pixels, width, height, orientation);
 }
