@@ -76,7 +76,8 @@ def measured(images: dict[str, list[np.ndarray]]) -> pd.DataFrame:
     detector, rows = load_detector(), []
     listed = list(changes())
     for title, change in track(listed, "Changes", len(listed)):
-        fake = {label: detector.predict(map(change, of)) >= detector.threshold for label, of in images.items()}
+        pixels = {label: detector.pixels(map(change, of)) for label, of in images.items()}
+        fake = {label: detector.predict(of) >= detector.threshold for label, of in pixels.items()}
         caught, alone = 100 * fake["FAKE"].mean(), 100 * (1 - fake["REAL"].mean())
         rows.append({"images": title, "fakes_caught": caught, "photographs_left_alone": alone})
     return pd.DataFrame(rows).assign(balanced_accuracy=lambda table: table.iloc[:, 1:].mean(axis=1)).round(1)

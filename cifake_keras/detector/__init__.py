@@ -10,6 +10,7 @@ share a detector; docs/detector.md says what processes may do.
 
 import importlib
 import os
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
@@ -24,6 +25,9 @@ from cifake_keras.runtime.processes import cores
 from cifake_keras.sources import reading
 
 PRETRAINED = Path(__file__).parents[1] / "pretrained"
+
+# Why not to rely on the answer to an image that is not 32x32; results/reach.csv has how many.
+OTHER_SIZE = "resized to the training images' 32x32: many fakes go unnoticed then"
 
 _BATCH = 256
 
@@ -52,10 +56,12 @@ class Detector:
 
         images: uint8 [n, height, width, 3] or [height, width, 3], RGB; a path; an iterable of such arrays [height,
         width, 3] and paths, of any size; or a tf.data.Dataset, batched or not, whose elements are such arrays, tuples
-        that begin with one, or dictionaries with one at "image". All are resized as in training.
+        that begin with one, or dictionaries with one at "image". All are resized as in training; where that changes an
+        image, Python warns of it.
         Raises UserError where an image is none of these, or cannot be read.
         """
-        return np.concatenate([self._score(pixels / np.float32(255)) for pixels in self._batches(images)] or [_NONE])
+        batches = self._batches(_warned(_images(images)))
+        return np.concatenate([self._score(pixels / np.float32(255)) for pixels in batches] or [_NONE])
 
     def explain(self, images: Any) -> dict[str, np.ndarray]:
         """How much each pixel mattered: float32 [n, 32, 32], not negative, by method.
@@ -73,13 +79,13 @@ class Detector:
 
         saved_model.check_process()
         condition, classifier, networks = self._parts
-        unit = self.pixels(images) / np.float32(255)
+        unit = self.pixels(_warned(_images(images))) / np.float32(255)
         inputs = np.asarray(walk(unit, condition.path(CLEAN), networks, condition.range))
         return {name: method(classifier, inputs) for name, method in saliency.METHODS.items()}
 
     def pixels(self, images: Any) -> np.ndarray:
         """The images as the network sees them: uint8 [n, 32, 32, 3]. images: as `predict` takes them."""
-        return np.concatenate([_NO_PIXELS, *self._batches(images)])
+        return np.concatenate([_NO_PIXELS, *self._batches(_images(images))])
 
     def __reduce__(self) -> tuple:
         """Pickled as its path: whoever unpickles it loads the model from there."""
@@ -92,9 +98,9 @@ class Detector:
 
         return saved_model.read(self._folder, self.card)
 
-    def _batches(self, images: Any) -> Iterator[np.ndarray]:
+    def _batches(self, images: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         batch: list[np.ndarray] = []
-        for image in _images(images):
+        for image in images:
             batch.append(reading.resize(image, IMAGE_SIZE, self._kernel))
             if len(batch) == _BATCH:
                 yield np.stack(batch)
@@ -159,6 +165,13 @@ def _images(images: Any) -> Iterator[np.ndarray]:
             yield _read(Path(image)) if isinstance(image, str | os.PathLike) else _checked(image)
     else:
         raise UserError(f"Images are uint8 arrays, paths or a tf.data.Dataset, not {type(images).__name__}.")
+
+
+def _warned(images: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    for image in images:
+        if image.shape[:2] != (IMAGE_SIZE, IMAGE_SIZE):
+            warnings.warn(f"Images were {OTHER_SIZE}.", stacklevel=2)
+        yield image
 
 
 def _image_of(element: Any) -> Any:

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from click import format_filename
 
-from cifake_keras.detector import Detector, load_detector
+from cifake_keras.detector import OTHER_SIZE, Detector, load_detector
 from cifake_keras.protocol import IMAGE_SIZE
 from cifake_keras.runtime import interruption
 from cifake_keras.runtime.errors import UserError
@@ -26,10 +26,6 @@ from cifake_keras.runtime.text import printable
 from cifake_keras.sources import reading, walk
 
 _CHUNK = 64  # few enough for a hundred photographs to be shared among processes
-
-# Sides, and ratios of width to height, that differ by more are far from those of the training images.
-FAR_SIZE, FAR_ASPECT = 2, 4 / 3
-
 
 # Of a process of the pool.
 _detector: Detector
@@ -123,15 +119,8 @@ def look(detector: Detector, path: Path) -> tuple[Answer, np.ndarray | None]:
 
 
 def _warning(height: int, width: int) -> str:
-    """Why an image of this size is far from the training images; empty where it is not."""
-    differences = []
-    if max(height, width) > FAR_SIZE * IMAGE_SIZE:
-        differences.append("much larger")
-    if min(height, width) * FAR_SIZE < IMAGE_SIZE:
-        differences.append("much smaller")
-    if max(height, width) > FAR_ASPECT * min(height, width):
-        differences.append("not square")
-    return f"{width}x{height}: {' and '.join(differences)}, unlike the training images (32x32)" if differences else ""
+    """Why not to rely on the answer to an image of this size; empty of one of the training images' size."""
+    return "" if (height, width) == (IMAGE_SIZE, IMAGE_SIZE) else f"{width}x{height}, {OTHER_SIZE}"
 
 
 # As text

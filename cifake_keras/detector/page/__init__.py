@@ -6,7 +6,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from cifake_keras import protocol
-from cifake_keras.detector import formats, model_card, predictions
+from cifake_keras.detector import OTHER_SIZE, formats, model_card
 from cifake_keras.records import cells
 from cifake_keras.runtime.errors import UserError
 from cifake_keras.runtime.files import replacing
@@ -45,8 +45,7 @@ def _index(card: dict) -> str:
         training=", ".join(f"{name} ({count:,} images)" for name, count in cells.trained_on(card["data"]).items()),
         max_bytes=reading.MAX_BYTES,
         max_pixels=reading.MAX_PIXELS,
-        far_size=predictions.FAR_SIZE,
-        far_aspect=predictions.FAR_ASPECT,
+        other_size=OTHER_SIZE,
     )
 
 

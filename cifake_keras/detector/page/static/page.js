@@ -6,7 +6,7 @@ import { Unreadable, read } from "./picture.js";
 import { resize } from "./resize.js";
 
 const $ = (id) => document.getElementById(id);
-const { threshold, maxBytes, maxPixels, farSize, farAspect } = document.body.dataset;
+const { threshold, maxBytes, maxPixels, otherSize } = document.body.dataset;
 const limits = { bytes: Number(maxBytes), pixels: Number(maxPixels) };
 
 let predict;
@@ -73,17 +73,8 @@ function show(file, { pixels, width, height }) {
   say(`${verdict}: ${percent(probability)} probability of a generator.`, "told");
 }
 
-/** Why a picture of this size is far from what the network knows, as `cifake-keras predict` says it; else empty. */
-function caution(width, height) {
-  const larger = Math.max(width, height);
-  const smaller = Math.min(width, height);
-  const wrong = [
-    larger > farSize * SIZE && "much larger",
-    smaller * farSize < SIZE && "much smaller",
-    larger > farAspect * smaller && "not square",
-  ].filter(Boolean);
-  return wrong.length ? `${width}x${height}: ${wrong.join(" and ")}, unlike the training images (32x32)` : "";
-}
+/** Why not to rely on the answer to a picture of this size, as `cifake-keras predict` says it; else empty. */
+const caution = (width, height) => (width === SIZE && height === SIZE ? "" : `${width}x${height}, ${otherSize}`);
 
 /** One decimal, and never certain. */
 const percent = (probability) => `${Math.min(Math.max(100 * probability, 0.1), 99.9).toFixed(1)}%`;
