@@ -102,11 +102,11 @@ def _transparent() -> Iterator[Case]:
     for depth in (1, 2, 4, 8):
         top = 2**depth - 1
         grey = PICTURE[..., 1] >> (8 - depth)
-        key = int(grey[32, 40])
+        key = int(grey[10, 10])
         shown = np.where(grey == key, 255, grey * (255 // top))
         content = _png(grey[..., None], depth, 0, tRNS=struct.pack(">H", key))
         yield Case(f"transparent_grey_of_{depth}_bits.png", content, _three(shown))
-    key = PICTURE[32, 40]
+    key = PICTURE[10, 10]
     shown = np.where((key == PICTURE).all(-1, keepdims=True), 255, PICTURE)
     yield Case("transparent_colour.png", _png(PICTURE, 8, 2, tRNS=struct.pack(">3H", *map(int, key))), shown)
     barred = _IMAGE.quantize(200)

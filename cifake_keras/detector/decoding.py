@@ -75,9 +75,9 @@ def _is_readable(content: tf.Tensor, sections: tf.Tensor) -> tf.Tensor:
     elif _starts(content, _PNG):
         readable = _is_readable_png(content, sections)
     elif _is_webp(content):
-        readable = _is_size(*_webp_size(content)) and _little(content, 4, 4) + 8 <= length
+        readable = _is_readable_webp(content, sections[0])
     elif _starts(content, _GIF):
-        readable = _is_size(_little(content, 6, 2), _little(content, 8, 2)) and _gif_blocks(content)[1] + 10 < length
+        readable = _is_readable_gif(content)
     else:
         readable = _starts(content, _BMP) and _is_readable_bmp(content)
     return readable
@@ -131,6 +131,25 @@ def _is_webp(content: tf.Tensor) -> tf.Tensor:
     return _starts(content, b"RIFF") and tf.strings.substr(content, 8, 4) == b"WEBP"
 
 
+def _is_readable_webp(content: tf.Tensor, frame: tf.Tensor) -> tf.Tensor:
+    """frame: the first of an animation."""
+    width, height = _webp_size(content)
+    readable = _is_size(width, height) and _little(content, 4, 4) + 8 <= tf.strings.length(content)
+    if readable and _is_animated(content):
+        readable = False
+        if tf.strings.length(frame) > 24:
+            right, below = (
+                2 * _little(frame, 0, 3) + _little(frame, 6, 3),
+                2 * _little(frame, 3, 3) + _little(frame, 9, 3),
+            )
+            readable = right < width and below < height
+    return readable
+
+
+def _is_animated(content: tf.Tensor) -> tf.Tensor:
+    return tf.strings.substr(content, 12, 4) == b"VP8X" and _little(content, 20, 1) // 2 % 2 == 1
+
+
 def _webp_size(content: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Width and height."""
     kind = tf.strings.substr(content, 12, 4)
@@ -145,8 +164,7 @@ def _webp_size(content: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
 
 
 def _webp(content: tf.Tensor, frame: tf.Tensor) -> tf.Tensor:
-    """frame: the first of an animation."""
-    if tf.strings.substr(content, 12, 4) == b"VP8X" and _little(content, 20, 1) // 2 % 2 == 1:
+    if _is_animated(content):
         # TensorFlow 2.21 writes beyond its memory where an animation has no transparency.
         pixels = _webp_frame(frame, *_webp_size(content))
     else:
@@ -166,6 +184,15 @@ def _webp_frame(frame: tf.Tensor, width: tf.Tensor, height: tf.Tensor) -> tf.Ten
 
 
 # GIF
+
+
+def _is_readable_gif(content: tf.Tensor) -> tf.Tensor:
+    width, height, place = _little(content, 6, 2), _little(content, 8, 2), _gif_blocks(content)[1]
+    readable = False
+    if _is_size(width, height) and place + 10 < tf.strings.length(content):
+        left, top, across, down = (_little(content, place + at, 2) for at in (1, 3, 5, 7))
+        readable = left + across <= width and top + down <= height
+    return readable
 
 
 def _gif(content: tf.Tensor) -> tf.Tensor:
