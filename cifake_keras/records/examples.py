@@ -9,7 +9,7 @@ import numpy as np
 
 from cifake_keras import protocol
 from cifake_keras.runtime.errors import UserError
-from cifake_keras.runtime.files import replacing, require_file
+from cifake_keras.runtime.files import arrays_in, replacing, require_file
 
 EXAMPLES = "examples.npz"  # in a phase's folder
 
@@ -52,7 +52,7 @@ class Examples:
         """Raises UserError where the file is damaged."""
         require_file(path)
         try:
-            with np.load(path, allow_pickle=False) as arrays:
+            with arrays_in(path) as arrays:
                 examples = cls(**{field.name: arrays[field.name] for field in fields(cls)})
             examples._check()
         except _DAMAGED as error:

@@ -36,6 +36,7 @@ def _read(path: Path) -> np.ndarray | None:
     if not path.exists():
         return None
     try:
+        files.require_file(path)
         return np.load(path, allow_pickle=False)
     except (EOFError, ValueError) as error:
         say(f"{path} is damaged ({error}) and measured again")

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from cifake_keras.runtime.errors import UserError
-from cifake_keras.runtime.files import replacing, require_file, write_text
+from cifake_keras.runtime.files import arrays_in, replacing, require_file, write_text
 
 IMAGES = "images.csv"
 
@@ -59,7 +59,7 @@ class Scores:
         """Raises UserError where the file is damaged."""
         require_file(path)
         try:
-            with np.load(path, allow_pickle=False) as file:
+            with arrays_in(path) as file:
                 return cls._of(dict(file))
         except Exception as error:  # zipfile and zlib meet damage with errors of any kind
             raise UserError(f"{path} is damaged ({error}); delete its folder and run `examine` again.") from error

@@ -10,16 +10,21 @@ import re
 import shutil
 import socket
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psutil
 from filelock import SoftFileLease
 
 from cifake_keras.runtime.errors import UserError
 
+if TYPE_CHECKING:
+    import numpy as np
+
 _LEASE = 60  # seconds
+_MOST_ARRAYS = 2**29  # bytes of an .npz file in results: theirs have some megabytes
 
 
 @contextlib.contextmanager
@@ -114,6 +119,24 @@ def require_file(path: Path) -> None:
     """Raises UserError where something else is in a file's place: a pipe or a device may never end."""
     if path.exists() and not path.is_file():
         raise UserError(f"{path} is a folder, a pipe or a device, where a file should be; delete it and run again.")
+
+
+@contextlib.contextmanager
+def arrays_in(path: Path, most: int = _MOST_ARRAYS) -> Iterator["np.lib.npyio.NpzFile"]:
+    """The arrays of an .npz file, each read when it is asked for.
+
+    Raises ValueError where they take more than `most` bytes, as a small file may hold any number, and UserError where
+    it is no file.
+    """
+    import numpy as np
+
+    require_file(path)
+    with zipfile.ZipFile(path) as archive:
+        size = sum(member.file_size for member in archive.infolist())
+    if size > most:
+        raise ValueError(f"its arrays take {size:,} bytes")
+    with np.load(path, allow_pickle=False) as arrays:
+        yield arrays
 
 
 def sha256(path: Path) -> str:

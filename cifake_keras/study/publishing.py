@@ -19,7 +19,8 @@ from cifake_keras.study.phase_run import PhaseRun
 from cifake_keras.study.tasks import read_classifier
 
 LIMITS = [
-    "It sees 32x32 pixels. A larger image is resized to that, which removes most of what a generator leaves behind.",
+    "It sees 32x32 pixels. An image of any other size is resized to that, which hides most of what a generator leaves "
+    "behind: many fakes go unnoticed then, also those that were scaled by a single pixel.",
     "It knows the photographs and the generators that it was trained on. Of other generators it misses more, and other "
     "photographs it calls fake more often: see the tests on what training had not shown it.",
     "A probability is calibrated for images like those of its training, half of which are fakes.",

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     import keras
 
 
+_STATE = 2**24  # bytes that the state may take beside the variables
+
+
 @dataclass
 class State:
     """How far a training is.
@@ -66,7 +69,8 @@ class Checkpoint:
 
     def _read(self, path: Path) -> tuple[State, list[np.ndarray]]:
         """All of it, before any variable is set. Raises ValueError where it is another network's."""
-        with np.load(path, allow_pickle=False) as arrays:
+        size = sum(variable.numpy().nbytes for variable in self._variables)
+        with files.arrays_in(path, 2 * size + _STATE) as arrays:
             values = [arrays[str(i)] for i in range(len(self._variables))]
             state = _state(arrays)
         if any(value.shape != tuple(variable.shape) for value, variable in zip(values, self._variables, strict=True)):
@@ -76,6 +80,7 @@ class Checkpoint:
 
 def read(path: Path) -> State:
     """The state alone. Raises FileNotFoundError, or BadZipFile where the file vanishes meanwhile."""
+    files.require_file(path)
     with np.load(path, allow_pickle=False) as arrays:
         return _state(arrays)
 

@@ -91,6 +91,19 @@ def test_serve_bytes():
 
 
 @pytest.mark.slow
+def test_the_detector_of_the_package_has_it(folder):
+    import tensorflow as tf
+
+    loaded = tf.saved_model.load(PRETRAINED)
+    answers = loaded.signatures["serve_bytes"](image_bytes=tf.constant([case.content for case in CASES.values()]))
+    found = dict(zip(CASES, answers["probability_fake"].numpy(), strict=True))
+    alike = sorted(name for name in READ if CASES[name].graph and CASES[name].unmanaged is None)
+    expected = load_detector().predict([folder / name for name in alike])
+    assert [found[name] for name in alike] == pytest.approx(expected, abs=1e-3)
+    assert all(np.isnan(found[name]) for name in CASES.keys() - READ)
+
+
+@pytest.mark.slow
 def test_page(tmp_path):
     playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
     chromium = shutil.which("chromium") or pytest.skip("needs chromium")

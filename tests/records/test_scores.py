@@ -41,3 +41,9 @@ def test_what_is_not_a_number_an_image_is_damage(tmp_path, name, damaged):
     np.savez_compressed(tmp_path / "scores.npz", labels=np.zeros(5, np.int8), **whole | {name: damaged})
     with pytest.raises(UserError, match=r"scores\.npz is damaged \([\w-]+ has not a number for each of 5 images\)"):
         Scores.read(tmp_path / "scores.npz")
+
+
+def test_a_small_file_of_huge_arrays_is_not_read(tmp_path):
+    np.savez_compressed(tmp_path / "scores.npz", labels=np.zeros(2**30, np.int8))
+    with pytest.raises(UserError, match=r"scores\.npz is damaged \(its arrays take 1,073,741,952 bytes\)"):
+        Scores.read(tmp_path / "scores.npz")

@@ -1,6 +1,7 @@
 """A checkpoint that cannot be used does not stop the training that it was kept for."""
 
 import json
+import os
 
 import keras
 import numpy as np
@@ -52,6 +53,15 @@ def test_another_networks_is_set_aside_before_any_variable_is_set(shapes, tmp_pa
     others = [keras.Variable(np.zeros(shape, np.float32)) for shape in shapes]
     assert Checkpoint(path, others).restore() == State()
     assert all((variable.numpy() == 0).all() for variable in others)
+
+
+def test_more_than_its_variables_is_not_read_and_a_pipe_is_not_waited_for(tmp_path):
+    path = tmp_path / "checkpoint.npz"
+    np.savez_compressed(path, np.zeros(2**26, np.uint8), state="{}")
+    assert Checkpoint(path, variables((3, 2))).restore() == State()
+    assert path.with_name("checkpoint.npz.damaged").exists()
+    os.mkfifo(path)
+    assert Checkpoint(path, variables((3, 2))).restore() == State()
 
 
 def test_a_state_that_is_none_is_damage(tmp_path):
