@@ -13,9 +13,10 @@ DIGESTS = "sha256"  # the card's key
 # What the SavedModel takes and returns, for those who have it without the documentation.
 _SIGNATURES = {
     "serving_default": "image: float32 [batch, 32, 32, 3] in [0, 1], RGB in sRGB. probability_fake: float32 [batch].",
-    "serve_bytes": "image_bytes: [batch] files, JPEG, PNG, WebP, GIF or BMP. probability_fake: float32 [batch], NaN "
-    "for a file that is refused. Upright by EXIF, transparency over white, of an animation the first frame. Colour "
-    "profiles are ignored: convert images in other colour spaces to sRGB first.",
+    "serve_bytes": "image_bytes: [batch] files, JPEG, PNG, WebP, GIF or BMP; those that are not 32x32 pixels are "
+    "resized (see limits, reach). probability_fake: float32 [batch], NaN for a file that is refused. Upright by EXIF, "
+    "transparency over white, of an animation the first frame. Colour profiles are ignored: convert images in other "
+    "colour spaces to sRGB first.",
 }
 
 

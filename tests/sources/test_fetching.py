@@ -149,6 +149,13 @@ def fetch(server: Server, target: Path, pauses=(), patience=(5, 5), **options) -
     return target
 
 
+def test_a_file_for_which_there_is_no_room_is_not_asked_for(server, tmp_path):
+    server.length = False
+    with pytest.raises(UserError, match=r"x\.zip needs 1,000,000,000,000 MB more and .* has [\d,]+ MB free"):
+        fetch(server, tmp_path / "x.zip", size=10**18)
+    assert server.requests == []
+
+
 def test_clean_and_then_not_again(server, tmp_path):
     for _ in range(2):
         fetch(server, tmp_path / "below" / "x.zip", size=len(CONTENT), digest=DIGEST)

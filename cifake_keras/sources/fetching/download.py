@@ -56,6 +56,7 @@ def download(
     with files.claim(target.with_name(f"{target.name}.claim")):
         if not target.exists():
             part = target.with_name(f"{target.name}.part")
+            _require_space(part, size and size - _received(part))
             _fetch(url, part, most if size is None else size, pauses, patience)
             _verify(url, part, size, digest)
             _tag(part).unlink(missing_ok=True)
@@ -74,7 +75,7 @@ def _fetch(url: str, part: Path, most: int, pauses: tuple[float, ...], patience:
 
 
 def _go_on(url: str, part: Path, most: int, patience: tuple[float, float]) -> None:
-    received = part.stat().st_size if part.exists() else 0
+    received = _received(part)
     headers = {"Accept-Encoding": "identity"}
     if received and _tag(part).exists():
         headers |= {"Range": f"bytes={received}-", "If-Range": _tag(part).read_text()}
@@ -97,6 +98,10 @@ def _asked(url: str, headers: dict[str, str], patience: tuple[float, float]) -> 
         raise
     except ValueError as error:  # of a redirect to what cannot be read as an address
         raise requests.exceptions.InvalidURL(str(error)) from error
+
+
+def _received(part: Path) -> int:
+    return part.stat().st_size if part.exists() else 0
 
 
 def _drop_redirect(response: requests.Response, **_: object) -> None:
