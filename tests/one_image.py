@@ -1,12 +1,16 @@
 """One picture in many encodings, each with what a careful decoder shows of it."""
 
 import io
+import os
+import re
 import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from PIL import Image, ImageCms, PngImagePlugin
 from support import encoded
 
@@ -52,9 +56,28 @@ _IMAGE = Image.fromarray(PICTURE)
 _OTHER = Image.fromarray(255 - PICTURE)
 
 
+# A folder of further cases, and cases.csv with their notes and tolerances, for those who have one.
+OTHERS = os.environ.get("CIFAKE_KERAS_CASES")
+
+
 def cases() -> list[Case]:
     parts = _formats, _orientations, _transparent, _deep, _profiles, _animations, _refused
-    return [case for part in parts for case in part()]
+    return [case for part in parts for case in part()] + (list(_others(Path(OTHERS))) if OTHERS else [])
+
+
+def _others(folder: Path) -> Iterator[Case]:
+    for row in pd.read_csv(folder / "cases.csv").itertuples():
+        content, note = (folder / row.file).read_bytes(), row.note
+        reference = re.search(r"same as (\w+\.png)", note)
+        pixels = _decoded((folder / (reference[1] if reference else "reference.png")).read_bytes())
+        refused = "16 bits, one colour transparent" in note
+        unmanaged = _decoded(content) if "profile" in note else None
+        yield Case(f"other_{row.file}", content, None if refused else pixels, row.tolerance, unmanaged)
+
+
+def _decoded(content: bytes) -> np.ndarray:
+    """Whatever it says of its colours."""
+    return np.asarray(Image.open(io.BytesIO(content)).convert("RGB"))
 
 
 def _formats() -> Iterator[Case]:
