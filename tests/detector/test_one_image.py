@@ -67,6 +67,7 @@ def test_command_line(folder):
     assert told.exit_code != 0 and all(str(folder / name) in told.output for name in CASES.keys() - READ)
 
 
+@pytest.mark.slow
 def test_training_data(folder, tmp_path):
     from cifake_keras.sources import prepared
 

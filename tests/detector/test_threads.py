@@ -21,7 +21,10 @@ IMAGES = np.stack([np.kron(noise(number, 8), np.ones((4, 4, 1), np.uint8)) for n
 PLACES = np.random.default_rng(0).integers(0, 90, 400)
 
 
-@pytest.fixture(scope="module", params=[None, PRETRAINED], ids=["LiteRT", "SavedModel"])
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(None, id="LiteRT"), pytest.param(PRETRAINED, id="SavedModel", marks=pytest.mark.slow)],
+)
 def detector(request):
     return load_detector(request.param)
 
@@ -55,6 +58,7 @@ def test_asyncio_is_answered_as_one_thread_is(detector, alone):
     assert np.concatenate(asyncio.run(answers())) == pytest.approx(alone[PLACES], abs=1e-6)
 
 
+@pytest.mark.slow
 def test_threads_see_the_explanation_that_one_sees_while_others_draw_random_numbers():
     detector, ended = load_detector(), threading.Event()
 
