@@ -22,7 +22,7 @@ _ESCAPES = "\x1b[31mred\x1b]0;title\x07\u202egnp"
 NAMES = (
     "../entered.png",
     "../../../outside/entered.png",
-    "/tmp/entered.png",
+    "/var/entered.png",
     "a/../../entered.png",
     "..\\entered.png",
     "C:\\entered.png",

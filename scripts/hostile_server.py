@@ -285,7 +285,7 @@ def listings(rng: random.Random) -> Iterator[tuple[str, bytes]]:
         yield f"oid {str(value)[:16]!r}", json.dumps([entry() | {"lfs": {"oid": value}}]).encode()
     names = [
         "../../../entered",
-        "/tmp/entered",
+        "/var/entered",
         "a/../..",
         "..",
         "C:\\entered",
