@@ -51,7 +51,7 @@ SIGNALS = signal.SIGKILL, signal.SIGTERM, signal.SIGINT
 # They differ from run to run, or hold more after a kill. Digests do, as a history has the seconds of each epoch, and as
 # Keras writes the names of layers beside their weights, and counts them up as long as a process lives; the weights
 # themselves are compared.
-TIMED = {"seconds", "environment", cells.HISTORY, cells.WEIGHTS, model_card.DIGESTS}
+TIMED = {"seconds", "environment", "weights", cells.HISTORY, cells.WEIGHTS, model_card.DIGESTS}
 PASSING = {cells.CHECKPOINT, executors.LOG, executors.FAILURE}
 FOLDERS, SUFFIXES = (cells.PARTS,), (".claim", ".part", ".etag", ".parts")
 
