@@ -27,7 +27,7 @@ class _Commands(click.Group):
         interruption.raised()
         streams.reopen()
         try:
-            return super().invoke(context)
+            return self._invoked(context)
         except UserError as error:
             raise _failure(str(error), error.status) from error
         except BrokenPipeError:  # by `| head`; click ends quietly
@@ -41,6 +41,13 @@ class _Commands(click.Group):
             kept = " What is finished is kept; the same command goes on from there." * resumed
             click.echo(f"Interrupted.{kept}", err=True)
             raise SystemExit(interrupted.status) from None
+
+    def _invoked(self, context: click.Context) -> object:
+        try:
+            return super().invoke(context)
+        except Exception:
+            interruption.check()
+            raise
 
 
 def _failure(message: str, status: int = UserError.status) -> SystemExit:

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from filelock import SoftFileLease, Timeout
 
-from cifake_keras.runtime import errors, files, progress
+from cifake_keras.runtime import errors, files, interruption, progress
 from cifake_keras.runtime.errors import Unfinished, UserError
 
 FAILURE, LOG = "failure.txt", "log.txt"
@@ -97,6 +97,7 @@ def _attempt(job: Job) -> None:
         try:
             job.run()
         except Exception as error:
+            interruption.check()
             if message := errors.of_the_disk(error):
                 raise UserError(message) from error
             fail(job, f"{type(error).__name__}: {error}", traceback.format_exc())

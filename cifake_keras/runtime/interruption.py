@@ -11,6 +11,8 @@ from cifake_keras.runtime.errors import UserError
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
+_received: int | None = None
+
 
 class Interrupted(KeyboardInterrupt):
     """status: the exit status that a shell expects of a process that a signal ended."""
@@ -33,7 +35,15 @@ class Pending:
 
 def raised() -> None:
     """From now on both signals raise Interrupted in the main thread; UserError where a library has sent the signal."""
+    global _received
+    _received = None
     _handle(dict.fromkeys(SIGNALS, _raise))
+
+
+def check() -> None:
+    """Raises Interrupted if it has been raised: libraries make other errors of it, TensorFlow where it traces."""
+    if _received:
+        raise Interrupted(_received)
 
 
 def with_parent() -> None:
@@ -73,6 +83,8 @@ def _raise(number: int, _: object) -> None:
     # OpenBLAS sends SIGINT to its own process where it cannot start its threads.
     if number == signal.SIGINT and not _threads_start():
         raise UserError("This machine starts no more threads: raise its limit (ulimit -u), or end other programs.")
+    global _received
+    _received = number
     raise Interrupted(number)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from jobs import Write, broken, failing, hungry, refused, tasks
 
-from cifake_keras.runtime import executors, files
+from cifake_keras.runtime import executors, files, interruption
 from cifake_keras.runtime.errors import UserError
 from cifake_keras.runtime.processes import Local
 
@@ -108,6 +108,25 @@ def test_a_process_that_is_killed_before_it_begins_leaves_the_work_to_the_others
     assert all(task.done() for task in tasks(tmp_path))
     with pytest.raises(UserError, match="All processes of --jobs ended before they could begin"):
         Local(2).settle([Write(tmp_path / "a"), Write(tmp_path / "b")], f"test_executors:{doomed.__name__}", tmp_path)
+
+
+class Replace(Write):
+    """As TensorFlow does where a signal comes while it traces."""
+
+    def run(self) -> None:
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(5)
+        except BaseException:
+            raise AssertionError("Concurrent access?") from None
+
+
+def test_ctrl_c_that_a_library_makes_another_error_of_is_no_failure(tmp_path):
+    with interruption.kept():
+        interruption.raised()
+        with pytest.raises(interruption.Interrupted):
+            executors.work([Replace(tmp_path / "a")])
+    assert not list(tmp_path.rglob("failure.txt"))
 
 
 def sleeping(folder: Path) -> list[Write]:
