@@ -18,7 +18,8 @@ import tempfile
 import time
 import zipfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -265,21 +266,29 @@ class Study:
             self.differences += [name for name in expected if values.get(name) != expected[name]]
 
 
-def run(stops: int, seed: int, scale: float, folder: Path) -> dict:
-    """What kills.json is to hold, of `stops` stops or some more: no study is left undone."""
+def run(stops: int, seed: int, scale: float, folder: Path, names: Collection[str] = ()) -> dict:
+    """What kills.json is to hold, of `stops` stops or some more: no study is left undone.
+
+    names: of the commands; of all where there are none.
+    """
     archives, reference = folder / "archives", folder / "reference"
     made = stand_ins.write(protocol.phases("paper", scale)[PHASE], archives)
     _draw(archives / "images", seed)
     with loopback.serving({source: made[source] for source in ("ImageNet", "SDv1.5")}) as mirror:
-        durations = [_duration(command) for command in commands(archives, mirror, reference)]
+        planned = partial(_planned, names, archives, mirror)
+        durations = [_duration(command) for command in planned(reference)]
         chance, studies = random.Random(seed), []
         while sum(study.stops.total() for study in studies) < stops:
             study = Study(folder / "disturbed", reference)
-            study.make(commands(archives, mirror, study.folder), durations, chance)
+            study.make(planned(study.folder), durations, chance)
             studies.append(study)
             say(f"study {len(studies)}: {dict(study.stops)}, {len(study.differences)} differences")
             shutil.rmtree(study.folder)
     return {"seed": seed, **summary(studies), "files_of_a_study": len(visible(reference))}
+
+
+def _planned(names: Collection[str], archives: Path, mirror: str, folder: Path) -> list[Command]:
+    return [command for command in commands(archives, mirror, folder) if not names or command.name in names]
 
 
 def _draw(folder: Path, seed: int) -> None:

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_a_study_that_is_stopped_ends_as_if_it_had_not_been(tmp_path):
-    result = kills.run(1, seed=2, scale=0.002, folder=tmp_path)
+    result = kills.run(1, 2, 0.002, tmp_path, ("data", "run-grid", "tables"))
     assert result["differences"] == []
     assert sum(result["stops"].values()) > 1 and result["files_of_a_study"] > 50
     # After each command and each kill what there is by then, in the end all; each phase is tested on two paths.
