@@ -16,7 +16,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -100,14 +99,7 @@ def _digest(name: str, path: Path) -> str:
     """Of a SavedModel, which is not the same to the byte from one writing to the next, the length of its weights."""
     if name.startswith("saved_models/") and path.suffix not in (".json", ".png"):
         return str(path.stat().st_size) if "variables.data" in name else ""
-    said = _members(path) if path.suffix == ".zip" else kills.content(path)
-    return hashlib.sha256(repr(said).encode()).hexdigest()
-
-
-def _members(archive: Path) -> dict[str, bytes]:
-    """Without the time at which each was written."""
-    with zipfile.ZipFile(archive) as members:
-        return {name: members.read(name) for name in members.namelist()}
+    return hashlib.sha256(repr(kills.content(path)).encode()).hexdigest()
 
 
 def compared(before: dict[str, str], after: dict[str, str], findings: Findings) -> dict[str, object]:

@@ -79,7 +79,7 @@ class Detector:
 
         saved_model.check_process()
         condition, classifier, networks = self._parts
-        unit = self.pixels(_warned(_images(images))) / np.float32(255)
+        unit = np.concatenate([_NO_PIXELS, *self._batches(_warned(_images(images)))]) / np.float32(255)
         inputs = np.asarray(walk(unit, condition.path(CLEAN), networks, condition.range))
         return {name: method(classifier, inputs) for name, method in saliency.METHODS.items()}
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from cifake_keras import protocol
 from cifake_keras.runtime.errors import UserError
-from cifake_keras.runtime.files import arrays_in, replacing, require_file
+from cifake_keras.runtime.files import arrays_in, replacing
 
 EXAMPLES = "examples.npz"  # in a phase's folder
 
@@ -50,7 +50,6 @@ class Examples:
     @classmethod
     def load(cls, path: Path) -> "Examples":
         """Raises UserError where the file is damaged."""
-        require_file(path)
         try:
             with arrays_in(path) as arrays:
                 examples = cls(**{field.name: arrays[field.name] for field in fields(cls)})
