@@ -7,6 +7,7 @@ import pytest
 from support import cifake_members, picture, write_zip
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as processes.import_tensorflow does, which tests come before
 
 
 @pytest.fixture(scope="session")

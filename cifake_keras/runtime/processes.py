@@ -3,6 +3,7 @@
 import importlib
 import multiprocessing
 import os
+import platform
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -144,6 +145,9 @@ def import_tensorflow(threads: int | None = None) -> None:
     whatever a user's ~/.keras/keras.json says.
     threads: how many it may use, where it shares the machine.
     """
+    # TensorFlow uses oneDNN by itself only from AVX512-VNNI on; with AVX2 alone a training step is three times as fast.
+    if platform.machine() == "x86_64":
+        os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     with silence.standard_error():
         import keras
         import tensorflow as tf

@@ -271,5 +271,5 @@ def environment(strategy: str) -> dict:
         "strategy": strategy,
         "replicas": replicas.strategy(strategy).num_replicas_in_sync,
         "threads": tf.config.threading.get_intra_op_parallelism_threads() or os.cpu_count(),
-        "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1") != "0",
+        "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS") == "1",
     }
