@@ -13,7 +13,7 @@ import tensorflow as tf
 from cifake_keras.models import with_weights
 from cifake_keras.protocol import CLEAN, SIGNED, UNIT, Condition, Range, Step, Steps, output_range
 
-# The networks of steps, by the step's name.
+# The networks of steps, or functions that compute as they do, by the step's name.
 Networks = Mapping[str, keras.Model]
 
 _NO_DRAWS: Mapping[str, tf.Tensor] = {}

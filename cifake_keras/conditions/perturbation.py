@@ -69,13 +69,19 @@ def _together(
 ) -> tf.Tensor:
     """The matrix of one side, [batch, out, in], of images that are cropped and blurred, or neither."""
     # An image that stays as it is goes through identities, which are exact: cheaper than choosing among images.
-    return tf.where(crop[:, None, None], _blur_matrix(settings) @ _resampling(start, length), _IDENTITY)
+    return _either(crop, _blur_matrix(settings) @ _resampling(start, length), _IDENTITY)
 
 
 def _each(start: tf.Tensor, length: tf.Tensor, crop: tf.Tensor, blur: tf.Tensor, settings: Perturbation) -> tf.Tensor:
     """The matrix of one side, [batch, out, in], of images that are cropped, blurred, both or neither."""
     start, length = tf.where(crop, start, 0.0), tf.where(crop, length, float(IMAGE_SIZE))
-    return tf.where(blur[:, None, None], _blur_matrix(settings), _IDENTITY) @ _resampling(start, length)
+    return _either(blur, _blur_matrix(settings), _IDENTITY) @ _resampling(start, length)
+
+
+def _either(chosen: tf.Tensor, matrices: tf.Tensor, others: np.ndarray) -> tf.Tensor:
+    """Of each image one of two matrices, [batch, out, in]; tf.where takes four times as long where it broadcasts."""
+    share = tf.cast(chosen, tf.float32)[:, None, None]
+    return share * matrices + (1 - share) * others
 
 
 def _resampling(start: tf.Tensor, length: tf.Tensor) -> tf.Tensor:

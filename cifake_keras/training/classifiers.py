@@ -15,6 +15,7 @@ from cifake_keras.splits import batches
 from cifake_keras.splits.composition import ImageSet
 from cifake_keras.training import replicas
 from cifake_keras.training.fitting import Data, Learner, Session, fit
+from cifake_keras.training.forward import forward
 from cifake_keras.training.optimizer import CoupledAdam, build_optimizer
 from cifake_keras.training.precision import policy
 
@@ -44,8 +45,9 @@ def train(
             build_optimizer(candidate, batches.count(images, candidate.batch_size)) for candidate in candidates
         ]
         networks = in_precision(condition.steps, networks, dtypes)
+    fast = {name: partial(forward, network) for name, network in networks.items()}
     see, see_validation = (
-        partial(batch_walk, steps=steps, networks=networks, end=condition.range, taken=taken)
+        partial(batch_walk, steps=steps, networks=fast, end=condition.range, taken=taken)
         for steps, taken in ((condition.steps, images.steps), (test_steps, validation.steps))
     )
     # Not in the scope: of a model made there Keras averages the first batch, which fails on parts of unequal size.
@@ -111,7 +113,7 @@ class SideBySide(keras.Model):
         classifier: keras.Model, optimizer: CoupledAdam, images: tf.Tensor, labels: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
         with tf.GradientTape() as tape:
-            losses, right = _score(classifier(images, training=True), labels)
+            losses, right = _score(forward(classifier, images), labels)
             loss = replicas.part_of_mean(losses)
         optimizer.apply(tape.gradient(loss, classifier.trainable_variables), classifier.trainable_variables)
         return losses, right

@@ -1,6 +1,7 @@
 """The network of a step, fitted to reconstruct its own input."""
 
 from dataclasses import asdict
+from functools import partial
 
 import keras
 import pandas as pd
@@ -13,6 +14,7 @@ from cifake_keras.splits import batches
 from cifake_keras.splits.composition import ImageSet
 from cifake_keras.training import replicas
 from cifake_keras.training.fitting import Data, Learner, Session, fit
+from cifake_keras.training.forward import forward
 from cifake_keras.training.optimizer import CoupledAdam, build_optimizer
 from cifake_keras.training.precision import policy
 
@@ -77,7 +79,8 @@ class Reconstruction(keras.Model):
         batch, labels = data
         batch = replicas.occupied(batch)
         images = batch_walk(batch, self.step.fitting.steps, self.networks, self.step.range)
-        reconstructed = walk(images, (self.step,), {self.step.name: self.network}, self.step.range, self.step.range)
+        networks = {self.step.name: partial(forward, self.network)}
+        reconstructed = walk(images, (self.step,), networks, self.step.range, self.step.range)
         return tf.square(reconstructed - images)[: tf.shape(labels)[0]]
 
     def _updated(self, errors: tf.Tensor) -> dict[str, tf.Tensor]:

@@ -83,7 +83,7 @@ def test_side_by_side_equals_each_candidate_alone(condition):
 
 @pytest.mark.slow
 def test_a_training_that_is_over_leaves_no_graph_and_so_no_weights_in_memory():
-    train(candidate())
+    train(candidate(), condition="perturbed_autoencoded", networks={"autoencoder": path.build(AUTOENCODER)})
     gc.collect()
     graphs = [each for each in gc.get_objects() if isinstance(each, FuncGraph) and each.name == "one_step_on_data"]
     assert not graphs

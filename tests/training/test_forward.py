@@ -1,0 +1,69 @@
+"""The forward pass in training: the functions and gradients of the layers that it takes the place of."""
+
+import keras
+import numpy as np
+import parity
+import pytest
+import tensorflow as tf
+from learning import FIXTURE, paper
+
+from cifake_keras import models
+from cifake_keras.conditions import path
+from cifake_keras.protocol import AUTOENCODER
+from cifake_keras.training.forward import forward, relu_pool
+from cifake_keras.training.optimizer import CoupledAdam
+
+
+def differentiated(apply, network: keras.Sequential, images: np.ndarray) -> list[np.ndarray]:
+    """The outputs, and the gradients of the sum of their squares."""
+    with tf.GradientTape() as tape:
+        outputs = apply(network, images)
+        loss = tf.reduce_sum(tf.square(outputs))
+    return [outputs.numpy(), *(each.numpy() for each in tape.gradient(loss, network.trainable_variables))]
+
+
+@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
+@pytest.mark.parametrize("name", ["paper", "bird_lotfi", "autoencoder"])
+def test_outputs_and_gradients_are_the_networks_own(name, precision):
+    network = path.build(AUTOENCODER, precision) if name == "autoencoder" else models.build(name, 1, precision)
+    images = parity.images()
+    expected = differentiated(lambda network, images: network(images, training=True), network, images)
+    for computed, own in zip(differentiated(forward, network, images), expected, strict=True):
+        assert np.abs(computed - own).max() <= 1e-5 * max(1, np.abs(own).max())
+
+
+def test_a_training_step_is_pytorchs():
+    network, optimizer = paper(), CoupledAdam(1e-3, 5e-4)
+    cross_entropy = keras.losses.BinaryCrossentropy(from_logits=True)
+    losses = []
+    for _ in range(3):
+        with tf.GradientTape() as tape:
+            loss = cross_entropy(parity.LABELS, forward(network, parity.images()))
+        optimizer.apply(tape.gradient(loss, network.trainable_variables), network.trainable_variables)
+        losses.append(float(loss))
+    assert np.abs(np.array(losses) - FIXTURE["losses"]).max() < 1e-5
+
+
+def test_of_equal_values_the_first_takes_the_gradient():
+    """As in PyTorch; values are few, so that most windows have ties, and some have nothing positive."""
+    rng = np.random.default_rng(0)
+    images, gradients = (rng.integers(-2, 3, (2, 6, 7, 3)).astype(np.float32) for _ in range(2))
+    with tf.GradientTape() as tape:
+        tensor = tf.constant(images)
+        tape.watch(tensor)
+        pooled = relu_pool(tensor)
+    spread = tape.gradient(pooled, tensor, gradients).numpy()
+    expected_pooled, expected = pooled_by_loops(images, gradients)
+    assert np.array_equal(pooled.numpy(), expected_pooled) and np.array_equal(spread, expected)
+
+
+def pooled_by_loops(images: np.ndarray, gradients: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    pooled, spread = np.zeros_like(images), np.zeros_like(images)
+    for image, row, column, channel in np.ndindex(images.shape):
+        top, left = max(row - 1, 0), max(column - 1, 0)
+        window = images[image, top : row + 2, left : column + 2, channel]
+        if window.max() > 0:
+            down, right = np.unravel_index(window.argmax(), window.shape)  # the first, row by row
+            pooled[image, row, column, channel] = window.max()
+            spread[image, top + down, left + right, channel] += gradients[image, row, column, channel]
+    return pooled, spread
