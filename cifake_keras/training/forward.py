@@ -27,7 +27,8 @@ def forward(network: keras.Sequential, images: tf.Tensor) -> tf.Tensor:
         layer = remaining.pop(0)
         if remaining and _are_fused(layer, remaining[0]):
             remaining.pop(0)
-            images = relu_pool(_convolved(layer, images))
+            convolved = tf.nn.conv2d(images, layer.kernel, layer.strides, layer.padding.upper())
+            images = relu_pool(convolved, _tensor(layer.bias))
         elif isinstance(layer, layers.Dense) and min(layer.kernel.shape) >= WIDE:
             images = layer.activation(tf.nn.bias_add(product(images, _tensor(layer.kernel)), layer.bias))
         else:
@@ -43,11 +44,6 @@ def _are_fused(layer: layers.Layer, following: layers.Layer) -> bool:
         and isinstance(following, layers.MaxPooling2D)
         and (following.pool_size, following.strides, following.padding) == ((SIDE, SIDE), (1, 1), "same")
     )
-
-
-def _convolved(layer: layers.Conv2D, images: tf.Tensor) -> tf.Tensor:
-    """Without the activation."""
-    return tf.nn.bias_add(tf.nn.conv2d(images, layer.kernel, layer.strides, layer.padding.upper()), layer.bias)
 
 
 def _tensor(variable: keras.Variable) -> tf.Tensor:
@@ -88,21 +84,25 @@ def _product(inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
 
 @_apart
 @tf.custom_gradient
-def relu_pool(images: tf.Tensor) -> tuple[tf.Tensor, Callable]:
-    """The largest value of the 3x3 pixels around each, 0 where none is positive: float32 [batch, height, width, depth].
+def relu_pool(images: tf.Tensor, bias: tf.Tensor) -> tuple[tf.Tensor, Callable]:
+    """max_pool(relu(images + bias)) of the 3x3 pixels around each: float32 [batch, height, width, channels].
 
-    That is max_pool(relu(images)), as a ReLU keeps the order of values. The gradient goes to the first of a window's
-    largest values, row by row, as PyTorch's does.
+    The gradient goes to the first of a window's largest values, row by row, as PyTorch's does.
     """
-    pooled, winners = _pool(images)
-    return pooled, lambda gradients: _spread(gradients, winners)
+    pooled, winners = _pool(images, bias)
+
+    def gradients(outputs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        spread = _spread(outputs, winners)
+        return spread, tf.reduce_sum(spread, [0, 1, 2])
+
+    return pooled, gradients
 
 
 @tf.function(jit_compile=True)
-def _pool(images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+def _pool(images: tf.Tensor, bias: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Pooled, and int8: which shift of a window has its first largest value, _NONE where none is positive."""
-    # Floats that are not negative are ordered as their bits are, and those that are negative have negative ones.
-    bits = tf.maximum(tf.bitcast(images, tf.int32), 0)
+    # A ReLU keeps the order of values. Floats that are not negative are ordered as their bits; others' are negative.
+    bits = tf.maximum(tf.bitcast(images + bias, tf.int32), 0)
     largest, winners = tf.zeros_like(bits), tf.fill(tf.shape(bits), tf.constant(_NONE, tf.int8))
     for number, shifted in enumerate(_shifted(bits)):
         winners = tf.where(shifted > largest, tf.constant(number, tf.int8), winners)

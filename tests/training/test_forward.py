@@ -48,10 +48,11 @@ def test_of_equal_values_the_first_takes_the_gradient():
     """As in PyTorch; values are few, so that most windows have ties, and some have nothing positive."""
     rng = np.random.default_rng(0)
     images, gradients = (rng.integers(-2, 3, (2, 6, 7, 3)).astype(np.float32) for _ in range(2))
+    bias = np.array([1, -2, 3], np.float32)
     with tf.GradientTape() as tape:
         tensor = tf.constant(images)
         tape.watch(tensor)
-        pooled = relu_pool(tensor)
+        pooled = relu_pool(tensor - bias, tf.constant(bias))
     spread = tape.gradient(pooled, tensor, gradients).numpy()
     expected_pooled, expected = pooled_by_loops(images, gradients)
     assert np.array_equal(pooled.numpy(), expected_pooled) and np.array_equal(spread, expected)
