@@ -16,6 +16,7 @@ PHOTOGRAPHS = ("camera", "telephone")
 class Procedural(SourceBuilder):
     """One config a recipe; needs no archive."""
 
+    VERSION = tfds.core.Version("2.0.0")  # 1.0.0 had other images
     BUILDER_CONFIGS: ClassVar = [tfds.core.BuilderConfig(name=recipe) for recipe in scenes.RECIPES]
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Iterator[tuple[str, dict]]]:
