@@ -27,6 +27,7 @@ $(INSTALLED): setup.cfg pyproject.toml constraints.txt
 
 # The whole study, small, on images that the package makes itself.
 demo: $(INSTALLED)
+	@echo "The demo takes about three minutes on two cores."
 	$(BIN)/cifake-keras data prepare procedural --data-dir demo/data
 	$(BIN)/cifake-keras run-grid --preset demo --no-sweep --jobs $(JOBS) --data-dir demo/data \
 		--results-dir demo/results --saved-models-dir demo/saved_models $(GRID_OPTIONS)

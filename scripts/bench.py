@@ -145,7 +145,7 @@ def reduced_grid(folder: Path) -> dict[str, float]:
     sets = {"train": data.train, "validation": data.validation, **data.tests}
     study = {
         "sets": {name: (images.images(np.arange(len(images))), images.labels) for name, images in sets.items()},
-        "autoencoder": protocol.AUTOENCODER.training.hyperparameters,
+        "autoencoder": protocol.DEMO,
         "sweeps": [
             (condition, protocol.candidates("paper", condition.name)) for condition in protocol.CONDITIONS.values()
         ],

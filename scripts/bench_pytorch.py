@@ -110,7 +110,7 @@ def train_classifier(side: Side, condition, coder, images, labels, learning_rate
     return network, _epochs(learn, len(images), epochs)
 
 
-def train_autoencoder(side: Side, images, epochs, learning_rate=1e-3, l2=1e-4):
+def train_autoencoder(side: Side, images, epochs, learning_rate=1e-3, l2=1e-4, batch_size=BATCH):
     """The trained autoencoder and the seconds of each epoch."""
     network = side.network(autoencoder)
     optimizer = torch.optim.Adam(network.parameters(), lr=learning_rate, weight_decay=l2)
@@ -123,14 +123,14 @@ def train_autoencoder(side: Side, images, epochs, learning_rate=1e-3, l2=1e-4):
         loss.backward()
         optimizer.step()
 
-    return network, _epochs(learn, len(images), epochs)
+    return network, _epochs(learn, len(images), epochs, batch_size)
 
 
-def _epochs(learn, count: int, epochs: int) -> list[float]:
+def _epochs(learn, count: int, epochs: int, batch_size: int = BATCH) -> list[float]:
     seconds = []
     for _ in range(epochs):
         started = time.monotonic()
-        for order in torch.randperm(count).split(BATCH):
+        for order in torch.randperm(count).split(batch_size):
             learn(order)
         seconds.append(time.monotonic() - started)
     return seconds
@@ -192,7 +192,8 @@ def grid_seconds(study) -> float:
     side = Side("authors")
     images = {name: side.images(pixels) for name, (pixels, _) in study["sets"].items()}
     labels = torch.from_numpy(study["sets"]["train"][1]).float()[:, None]
-    coder, _ = train_autoencoder(side, images["train"], study["autoencoder"].epochs)
+    of_coder = study["autoencoder"]
+    coder, _ = train_autoencoder(side, images["train"], of_coder.epochs, batch_size=of_coder.batch_size)
 
     def trained(condition, candidate):
         rates = candidate.learning_rate, candidate.l2, candidate.epochs

@@ -79,6 +79,9 @@ def prepare(
 
 
 def _make_procedural(data_dir: Path) -> None:
+    from cifake_keras.runtime.progress import say
+
+    say("TensorFlow Datasets starts")
     from cifake_keras.sources import prepared
 
     for recipe in protocol.SOURCES.values():

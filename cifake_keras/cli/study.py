@@ -30,7 +30,9 @@ def run_grid(
         _echo_status(wanted, settings.results_dir)
         return
     from cifake_keras.runtime import processes
+    from cifake_keras.runtime.progress import say
 
+    say("TensorFlow starts")
     processes.import_tensorflow()
     from cifake_keras.study import grid
     from cifake_keras.training import curves, replicas

@@ -1,15 +1,18 @@
 """Tables 1 to 4 and the grid, from the finished and the examined cells of a results folder."""
 
 import itertools
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from rich.console import Console
 
 from cifake_keras import protocol
+from cifake_keras.evaluation import statistics
 from cifake_keras.evaluation.metrics import METRICS
 from cifake_keras.protocol import CLEAN, MATCHED
 from cifake_keras.records import audits, examined, finished
@@ -21,9 +24,10 @@ from cifake_keras.report.form import DASH, Block
 from cifake_keras.runtime.files import write_text
 
 INTERVALS = (
-    "\N{PLUS-MINUS SIGN}: half-width of the 95% interval over seeds and test images together; in or out: "
-    "whether the paper's number lies in it. The interval of a single seed is that of the images alone."
+    "\N{PLUS-MINUS SIGN}: half-width of the 95% interval over seeds and test images together{}. "
+    "The interval of a single seed is that of the images alone."
 )
+INSIDE = "; in or out: whether the paper's number lies in it"
 FLOOR = "Floor: a logistic regression on these measures of the image alone, on the same splits, tested on clean images."
 
 
@@ -143,7 +147,7 @@ def _accuracies(rows: pd.DataFrame, widths: HalfWidths) -> pd.DataFrame:
     means = (100 * means).round(4)  # hides the noise of the last binary digits
     means.insert(0, "seeds", groups["seed"].nunique())
     preset, phase = rows[["preset", "phase"]].iloc[0]
-    means.insert(2, "half_width", [widths.get((*key, seeds)) for key, seeds in means["seeds"].items()])
+    means.insert(2, "half_width", [widths.get((*key, len(seeds)), _of_images(seeds)) for key, seeds in groups])
     means["paper"] = [_paper(preset, phase, *key[1:3]).get(key[0], {}).get(key[3]) for key in means.index]
     distance = (means["paper"].astype(float) - means["accuracy"]).abs()
     known = distance.notna() & means["half_width"].notna()
@@ -151,6 +155,19 @@ def _accuracies(rows: pd.DataFrame, widths: HalfWidths) -> pd.DataFrame:
     means[["n_real", "n_fake"]] = groups[["n_real", "n_fake"]].first()
     means["selection"] = groups["selection"].agg(lambda values: " and ".join(sorted(set(values))))
     return _marked(preset, means.reset_index())
+
+
+def _of_images(seeds: pd.DataFrame) -> float:
+    """The half-width of a single seed, in points, which hangs on how many answers are right in each class alone.
+
+    NaN of several seeds, and where a class has no two images.
+    """
+    counts, rates = (seeds[[*names]].iloc[0] for names in (("n_real", "n_fake"), ("tnr", "tpr")))
+    if len(seeds) > 1 or counts.min() < 2 or rates.isna().any():
+        return math.nan
+    correct = [np.arange(count) < round(rate * count) for count, rate in zip(counts, rates, strict=True)]
+    labels = np.repeat([protocol.REAL, protocol.FAKE], counts)
+    return round(100 * statistics.estimate(np.concatenate(correct)[None], labels).half_width, 4)
 
 
 def _paper(preset: str, phase: str, classifier: str, evaluation: str) -> dict[str, dict[str, float]]:
@@ -230,7 +247,8 @@ def _caption(phase: _Phase) -> list[str]:
         f"Matched: the perturbed conditions ({_perturbed()}) are tested on perturbed images, "
         "as in the paper. Clean: test images untouched.",
     ]
-    lines += [INTERVALS] * bool(phase.accuracies["half_width"].notna().any()) + [FLOOR] * bool(phase.floor)
+    intervals = INTERVALS.format(INSIDE if "inside" in phase.accuracies else "")
+    lines += [intervals] * bool(phase.accuracies["half_width"].notna().any()) + [FLOOR] * bool(phase.floor)
     return lines + [f"Missing test sets: {', '.join(missing)}."] * bool(missing)
 
 

@@ -15,6 +15,8 @@ from cifake_keras.runtime import executors, interruption, progress, silence
 from cifake_keras.runtime.errors import UserError
 from cifake_keras.runtime.executors import Job
 
+_WHOLE = "All pieces of work"  # their bar's title
+
 
 class Local:
     """Up to `processes` processes, each with its share of the cores; this process where that is one.
@@ -26,7 +28,7 @@ class Local:
         self._processes = processes
 
     def settle(self, jobs: Sequence[Job], build: str, *arguments: object) -> None:
-        if self._processes > 1:
+        if jobs and self._processes > 1:
             _Team(jobs, self._processes, build, arguments).work()
         else:
             executors.work(jobs)
@@ -44,12 +46,15 @@ class _Team:
         threads = max(1, cores() // processes)
         self._arguments = (threads, build, arguments)
         self._members: dict[Connection, _Member] = {}
+        self._settled = 0  # here, not by other programs that share the jobs
         for _ in range(min(processes, len(jobs))):
             self._start()
 
     def work(self) -> None:
+        progress.say(f"{len(self._jobs)} pieces of work; {len(self._members)} processes start, which takes a while")
         try:
             with progress.bars() as update:
+                update(_WHOLE, 0, len(self._jobs))
                 while self._members:
                     ready = wait(self._members)
                     for connection in [connection for connection in self._members if connection in ready]:
@@ -81,7 +86,9 @@ class _Team:
             case ("say", text):
                 progress.say(text)
             case ("began", folder):
+                self._settled += self._members[connection].job is not None
                 self._members[connection].job = self._jobs[folder]
+                update(_WHOLE, self._settled, len(self._jobs))
             case ("done", title, done, total):
                 update(title, done, total)
             case ("end", title):

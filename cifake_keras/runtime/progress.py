@@ -4,6 +4,7 @@ A process that works for another one sends its lines and its progress there (`re
 """
 
 import contextlib
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -79,7 +80,11 @@ def bars() -> Iterator[Callable[[str, int | None, int | None], None]]:
     """Yields update(title, done, total); done is None when a task has ended, and its bar goes."""
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     shown: dict[str, TaskID] = {}
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+    hidden = not console.is_terminal
+    # The estimate is from all that has been done, not from the last half minute: a piece of work may take longer.
+    with Progress(
+        *columns, console=console, transient=True, disable=hidden, speed_estimate_period=math.inf
+    ) as progress:
 
         def update(title: str, done: int | None, total: int | None = None) -> None:
             if title not in shown:

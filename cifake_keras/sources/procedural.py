@@ -16,15 +16,16 @@ PHOTOGRAPHS = ("camera", "telephone")
 class Procedural(SourceBuilder):
     """One config a recipe; needs no archive."""
 
+    VERSION = tfds.core.Version("2.0.0")  # 1.0.0 had other images
     BUILDER_CONFIGS: ClassVar = [tfds.core.BuilderConfig(name=recipe) for recipe in scenes.RECIPES]
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Iterator[tuple[str, dict]]]:
         recipe = self.builder_config.name
         label, generator = ("REAL", "") if recipe in PHOTOGRAPHS else ("FAKE", recipe)
-        images = scenes.images(recipe, wanted(recipe))
-        names = (f"{recipe}/{number:05d}.png" for number in range(len(images)))
+        count = wanted(recipe)
+        names = (f"{recipe}/{number:05d}.png" for number in range(count))
         contents = (
             (Entry(name, "train", name, label, generator), reading.encode_png(image))
-            for name, image in zip(names, images, strict=True)
+            for name, image in zip(names, scenes.stream(recipe, count), strict=True)
         )
-        return {"train": self.kept(entries.outcomes(contents), len(images))}
+        return {"train": self.kept(entries.outcomes(contents), count)}

@@ -1,12 +1,13 @@
 """Procedural images for the demo: two cameras photograph made-up scenes, and five generators render such.
 
 Scenes are dead leaves: ellipses with power-law radii that hide one another, which gives the edges and the 1/f^2 power
-spectrum of natural images. Each recipe leaves its own traces on scenes of its own. These images are never the
+spectrum of natural images. Each recipe leaves its own traces on scenes of its own: fine ones, of how it samples, and
+with some generators a coarse one, a warm palette, which blur and an autoencoder leave. These images are never the
 paper's data: they show that the program runs, and numbers from them say nothing about real generators.
 """
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from PIL import Image
@@ -30,6 +31,9 @@ _BLUR = 0.4, 0.7  # of a lens, the standard deviation in scene pixels
 
 _GRAIN = 0.01  # of generators, in display values
 
+# What a warm palette does to the light: much more red, less blue. Scenes differ by about as much.
+_WARM = np.array([1.3, 1, 0.7], np.float32)
+
 _GAMMA = 2.2
 _QUALITY = 95  # of the JPEG that every image passes
 
@@ -44,9 +48,15 @@ def images(recipe: str, count: int, seed: int = 0) -> np.ndarray:
     recipe: a key of RECIPES. The same recipe and seed give the same images, whatever the count: more only appends.
     Recipes share no scene.
     """
+    every = list(stream(recipe, count, seed))
+    return np.stack(every) if every else np.empty((0, SIZE, SIZE, 3), np.uint8)
+
+
+def stream(recipe: str, count: int, seed: int = 0) -> Iterator[np.ndarray]:
+    """The same, one after the other, made as they are taken."""
     index = list(RECIPES).index(recipe)
-    chunks = [_chunk(RECIPES[recipe], (seed, index, number)) for number in range(-(-count // _CHUNK))]
-    return np.concatenate([np.empty((0, SIZE, SIZE, 3), np.uint8), *chunks])[:count]
+    for first in range(0, count, _CHUNK):
+        yield from _chunk(RECIPES[recipe], (seed, index, first // _CHUNK))[: count - first]
 
 
 def _chunk(recipe: Recipe, key: tuple[int, ...]) -> np.ndarray:
@@ -157,13 +167,13 @@ def _demosaic(mosaic: np.ndarray) -> np.ndarray:
 
 
 def nearest(scenes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Made at 16 px, sharpened, doubled by nearest-neighbour up-sampling: crisp 2x2 blocks."""
-    return _doubled(_rendered(_reduce(scenes), rng, sharpening=1.0), (1, 1))
+    """Warm; made at 16 px, sharpened, doubled by nearest-neighbour up-sampling: crisp 2x2 blocks."""
+    return _doubled(_rendered(_reduce(_warm(scenes)), rng, sharpening=1.0), (1, 1))
 
 
 def bilinear(scenes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Made at 16 px, doubled by bilinear up-sampling: soft, every other pixel the mean of its neighbours."""
-    return _doubled(_rendered(_reduce(scenes), rng, sharpening=0.0), (0.5, 1, 0.5))
+    """Warm; made at 16 px, doubled by bilinear up-sampling: soft, every other pixel the mean of its neighbours."""
+    return _doubled(_rendered(_reduce(_warm(scenes)), rng, sharpening=0.0), (0.5, 1, 0.5))
 
 
 def transposed(scenes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -179,10 +189,15 @@ def lowpass(scenes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def smooth_colour(scenes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Sharp brightness, colour blurred by a Gaussian (2 px): hues bleed over edges."""
-    ycc = _rendered(scenes, rng, sharpening=0.5) @ _TO_YCC
+    """Warm; sharp brightness, colour blurred by a Gaussian (2 px): hues bleed over edges."""
+    ycc = _rendered(_warm(scenes), rng, sharpening=0.5) @ _TO_YCC
     ycc[..., 1:] = ndimage.gaussian_filter(ycc[..., 1:], (0, 2, 2, 0), mode="mirror")
     return ycc @ _FROM_YCC
+
+
+def _warm(scenes: np.ndarray) -> np.ndarray:
+    """The palette of a generator that prefers the light of the evening."""
+    return np.minimum(scenes * _WARM, 1)
 
 
 def _rendered(scenes: np.ndarray, rng: np.random.Generator, sharpening: float) -> np.ndarray:

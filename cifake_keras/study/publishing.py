@@ -13,7 +13,7 @@ from cifake_keras.records import cells, finished, predictions
 from cifake_keras.records.examples import EXAMPLES
 from cifake_keras.runtime import files
 from cifake_keras.runtime.errors import UserError
-from cifake_keras.runtime.progress import say
+from cifake_keras.runtime.progress import say, track
 from cifake_keras.study import examples
 from cifake_keras.study.phase_run import PhaseRun
 from cifake_keras.study.tasks import read_classifier
@@ -79,7 +79,7 @@ def publish(phase: PhaseRun) -> None:
     }
     folder = cells.phase_folder(phase.settings.results_dir, phase.phase.name)
     examples.make(phase.settings.preset, phase.data, networks).write(folder / EXAMPLES)
-    for condition, cell in outdated.items():
+    for condition, cell in track(outdated.items(), f"SavedModels of {phase.phase.title}", len(outdated)):
         require_own(phase, condition.name)
         target = _exported(phase, condition.name)
         saved_model.write(target, condition, *networks[condition], phase.settings.kernel, card_of(*cell))

@@ -50,12 +50,16 @@ class Settings:
         return protocol.phases(self.preset, self.scale)[name]
 
     def condition(self, name: str) -> Condition:
-        """As the reading has it."""
-        return protocol.READINGS[self.reading].read(protocol.CONDITIONS[name])
+        """As the reading and the preset have it."""
+        condition = protocol.READINGS[self.reading].read(protocol.CONDITIONS[name])
+        return condition.fitted_with(protocol.DEMO) if self.preset == "demo" else condition
 
     def hyperparameters(self, classifier: str, condition: str) -> Hyperparameters:
         """Of a classifier and condition that are not swept."""
-        return self._with_epochs(protocol.FAST if self.recipe == "fast" else protocol.fixed(classifier, condition))
+        return self._with_epochs(protocol.FAST if self.recipe == "fast" else self._fixed(classifier, condition))
+
+    def _fixed(self, classifier: str, condition: str) -> Hyperparameters:
+        return protocol.DEMO if self.preset == "demo" else protocol.fixed(classifier, condition)
 
     def candidates(self, classifier: str, condition: str) -> tuple[Hyperparameters, ...]:
         """What a sweep chooses among."""

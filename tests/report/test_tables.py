@@ -7,6 +7,7 @@ import sys
 import pandas as pd
 import pytest
 from rich.console import Console
+from scipy import stats
 from support import scores, write_cell
 
 from cifake_keras import protocol
@@ -46,7 +47,8 @@ def test_accuracies_stand_beside_the_papers(tmp_path):
     assert rows.loc[("baseline", "clean", "sdv15"), "accuracy"] == 92.23
     assert rows.xs("clean", level="evaluation")["paper"].isna().all()
     markdown = text(tmp_path, "table3.md")
-    assert cells_of(markdown, "Baseline") == ["91.2", "93.8", "91.2", "73.9", "91.2", "63.4"]
+    ours = "91.2 ± 2.7"
+    assert cells_of(markdown, "Baseline") == [ours, "93.8 in", ours, "73.9 out", ours, "63.4 out"]
     assert cells_of(markdown, "AEC") == ["-", "87.6", "-", "66.0", "-", "54.9"]
     assert "SDv1.5 (1,000 + 300)" in markdown
     for part in ("Preset available", "bilinear", "Seeds: 0.", "chosen by validation accuracy in a sweep", "Matched:"):
@@ -60,7 +62,7 @@ def test_phase_two_has_no_published_number_for_the_fourth_condition(tmp_path):
         "grid.csv", "table2.csv", "table2.md", "table4.csv", "table4.md"
     }  # fmt: skip
     assert read(tmp_path, "table4.csv")["paper"].isna().all()
-    assert cells_of(text(tmp_path, "table4.md"), "Aug. + AEC") == ["90.0", "-", "90.0", "-", "90.0", "-"]
+    assert cells_of(text(tmp_path, "table4.md"), "Aug. + AEC") == ["90.0 ± 2.7", "-"] * 3
 
 
 def test_counts_are_wanted_and_used(tmp_path):
@@ -94,9 +96,18 @@ def test_several_seeds_give_mean_and_range(tmp_path):
     assert (row.seeds, row.accuracy, row.accuracy_min, row.accuracy_max) == (3, 83, 80, 85)
     markdown = text(tmp_path, "table3.md")
     assert cells_of(markdown, "Baseline")[0] == "83.0 (80.0-85.0)"
-    assert cells_of(markdown, "Perturbations")[0] == "70.0"
+    assert cells_of(markdown, "Perturbations")[0] == "70.0 ± 2.7"
     assert "Seeds: Baseline 0, 1, 2; Perturbations 0 " in markdown
     assert "Perturbations fixed, not swept" in markdown
+
+
+def test_a_single_seed_has_the_interval_of_its_images(tmp_path):
+    write_cell(tmp_path, tests={"cifake": {"matched": scores(0.74) | {"tnr": 0.8, "tpr": 0.54}}})
+    tables.write(tmp_path)
+    variance = (1000 / 1300) ** 2 * 0.8 * 0.2 / 999 + (300 / 1300) ** 2 * 0.54 * 0.46 / 299
+    half_width = 100 * stats.t.ppf(0.975, 1298) * variance**0.5
+    assert read(tmp_path, "table3.csv").loc[0, "half_width"] == pytest.approx(half_width, abs=1e-4)
+    assert cells_of(text(tmp_path, "table3.md"), "Baseline")[0] == f"74.0 ± {half_width:.1f}"
 
 
 def test_absent_class_leaves_a_gap(tmp_path):
@@ -113,7 +124,7 @@ def test_second_classifier_has_its_own_block_without_the_papers_numbers(tmp_path
     write_cell(tmp_path, classifier="bird_lotfi", accuracy=0.77)
     tables.write(tmp_path)
     block = text(tmp_path, "table3.md").split("## Bird & Lotfi's CNN, matched evaluation")[1]
-    assert cells_of(block, "Baseline") == ["77.0"] * 3
+    assert cells_of(block, "Baseline") == ["77.0 ± 2.7"] * 3
 
 
 @pytest.mark.parametrize("phase, number", [("phase1", 1), ("phase2", 2)])
@@ -129,6 +140,7 @@ def test_demo_is_marked_everywhere_and_has_no_paper_column(tmp_path, phase, numb
     assert "paper |" not in markdown and protocol.DEMO_PHASES[number - 1].tests[1].title in markdown
     assert set(read(tmp_path, "grid.csv")["preset"]) == {"demo"}
     assert "procedural images" in shown(tmp_path).splitlines()[0]
+    assert "95% interval" in markdown and "the paper's number" not in markdown
 
 
 def test_grid_has_every_metric_in_the_protocols_order(tmp_path):

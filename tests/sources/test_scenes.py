@@ -134,6 +134,13 @@ def test_smooth_colour_is_smooth_in_colour_alone(sample):
     assert high(luma(smooth)) > high(luma(camera))
 
 
+def test_some_generators_are_warm_and_no_photograph_is(sample):
+    warmth = {name: (images[..., 0] - images[..., 2]).mean() for name, images in sample.items()}
+    warm = {name for name, value in warmth.items() if value > 0.1}
+    assert warm == {"nearest", "bilinear", "smooth_colour"}
+    assert all(abs(value) < 0.03 for name, value in warmth.items() if name not in warm)
+
+
 def test_unknown_recipe_is_refused():
     with pytest.raises(ValueError, match="daguerreotype"):
         scenes.images("daguerreotype", 1)

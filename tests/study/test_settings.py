@@ -19,7 +19,7 @@ from cifake_keras.study.settings import Settings
     ],
 )
 def test_recipe_and_sweep_decide_the_selection(options, selection, expected):
-    settings = Settings("demo", Path(), Path(), Path(), **options)
+    settings = Settings("available", Path(), Path(), Path(), **options)
     assert settings.selection == selection
     rate, *epochs = expected
     for condition, expected_epochs in zip(("perturbed", "autoencoded"), epochs, strict=True):
@@ -28,21 +28,30 @@ def test_recipe_and_sweep_decide_the_selection(options, selection, expected):
 
 
 def test_epochs_replace_the_recipes():
-    settings = Settings("demo", Path(), Path(), Path(), recipe="fast", epochs=7)
+    settings = Settings("available", Path(), Path(), Path(), recipe="fast", epochs=7)
     assert settings.hyperparameters("paper", "baseline").epochs == 7
+
+
+def test_the_demo_has_its_own_hyperparameters_for_autoencoder_and_classifiers():
+    settings = Settings("demo", Path(), Path(), reading="linear_latent", swept=False)
+    assert settings.hyperparameters("paper", "autoencoded") == protocol.DEMO
+    autoencoder = settings.condition("perturbed_autoencoded").steps[1]
+    assert autoencoder.training.hyperparameters == protocol.DEMO and autoencoder.settings.latent is None
+    assert autoencoder.training.steps == protocol.AUTOENCODER.training.steps
+    assert settings.candidates("paper", "autoencoded") == protocol.CONDITIONS["autoencoded"].candidates
 
 
 def test_a_classifier_may_have_candidates_of_its_own(monkeypatch):
     own = (Hyperparameters(0.5, 0.0, epochs=9),)
     monkeypatch.setitem(protocol.CLASSIFIERS, "small", Classifier("small", "a small one", own))
-    settings = Settings("demo", Path(), Path())
+    settings = Settings("available", Path(), Path())
     assert settings.candidates("small", "autoencoded") == own
     assert settings.candidates("paper", "autoencoded") == protocol.CONDITIONS["autoencoded"].candidates
     assert settings.hyperparameters("small", "autoencoded").epochs == 9
 
 
 def test_a_reading_replaces_steps_by_their_names():
-    settings = Settings("demo", Path(), Path(), reading="linear_latent")
+    settings = Settings("available", Path(), Path(), reading="linear_latent")
     perturbation, autoencoder = settings.condition("perturbed_autoencoded").steps
     assert perturbation == protocol.PERTURBATION and autoencoder.settings.latent is None
     assert settings.condition("perturbed") == protocol.CONDITIONS["perturbed"]
