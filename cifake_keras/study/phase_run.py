@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import keras
+import numpy as np
 import pandas as pd
 
 from cifake_keras.conditions import path, reconstructions
@@ -94,16 +95,18 @@ class PhaseRun:
         """The training or the validation images after `steps`."""
         if (split, steps) not in self._kept:
             images = {TRAIN: self.data.train, VALIDATION: self.data.validation}[split]
-            (self._kept[split, steps],) = self.reconstructed([images], steps)
+            self._kept[split, steps] = self.reconstructed(images, steps)
         return self._kept[split, steps]
 
-    def reconstructed(self, sets: Sequence[ImageSet], steps: Steps, precision: str | None = None) -> list[ImageSet]:
+    def reconstructed(
+        self, images: ImageSet, steps: Steps, precision: str | None = None, dtype: type = np.float16
+    ) -> ImageSet:
         """Images after `steps`, computed once and kept below the data folder; as they are where there are no steps.
 
-        precision: that of the settings unless another is given.
+        precision: that of the settings unless another is given. dtype: that in which they are kept.
         """
         if not steps:
-            return list(sets)
+            return images
         dtypes, folder = policy(precision or self.settings.precision), self.settings.data_dir / "reconstructions"
         networks = path.in_precision(steps, self.networks(steps), dtypes)
-        return [reconstructions.reconstructed(images, steps, networks, dtypes, folder) for images in sets]
+        return reconstructions.reconstructed(images, steps, networks, dtypes, folder, dtype)
