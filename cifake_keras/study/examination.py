@@ -21,6 +21,7 @@ from cifake_keras.runtime import executors, files, progress
 from cifake_keras.runtime.errors import UserError
 from cifake_keras.runtime.executors import Executor
 from cifake_keras.runtime.progress import say
+from cifake_keras.sources import prepared
 from cifake_keras.splits.composition import ImageSet
 from cifake_keras.study.phase_run import PhaseRun
 from cifake_keras.study.settings import Settings
@@ -89,14 +90,12 @@ class ExaminedPhase(PhaseRun):
         return self._walked[key]
 
     @cached_property
-    def _alterations(self) -> dict[str, Callable[[], list[np.ndarray]]]:
-        """What makes the altered images of each test set."""
+    def _alterations(self) -> dict[str, Callable[[], np.ndarray]]:
+        """What makes all test images, altered: uint8 [n, 32, 32, 3]."""
         levels = [(family, level) for family, of in protocol.ALTERATIONS.items() for level in of.levels]
-        # The same images, as they are dealt by their native pixels, resized in other ways.
-        kernels = [kernel for kernel in protocol.KERNELS if kernel != self.settings.kernel]
         return {
             **{f"{family}-{level}": partial(self._alter, family, level) for family, level in levels},
-            **{f"kernel-{kernel}": partial(self._resize, kernel) for kernel in kernels},
+            **{f"kernel-{kernel}": partial(self._resize, kernel) for kernel in self._kernels},
         }
 
     @property
@@ -115,20 +114,38 @@ class ExaminedPhase(PhaseRun):
                 changed, images = self.altered(name, ())
                 self._altered[key] = changed, self.reconstructed(images, steps, "float32")
             else:
-                self._altered[key] = self._changed(np.concatenate(self._alterations[name]()))
+                self._altered[key] = self._changed(self._alterations[name]())
         return self._altered[key]
 
     def _changed(self, altered: np.ndarray) -> tuple[np.ndarray, ImageSet]:
-        sets = self.data.tests.values()
-        changed = (altered != np.concatenate(list(map(_images, sets)))).any((1, 2, 3))
-        examples = pd.concat([images.examples for images in sets])[changed]
-        return changed, ImageSet(examples, {}).with_images(altered[changed])
+        changed = (altered != np.concatenate(list(map(_images, self.data.tests.values())))).any((1, 2, 3))
+        return changed, ImageSet(self._examples[changed], {}).with_images(altered[changed])
 
-    def _alter(self, family: str, level: float) -> list[np.ndarray]:
-        return [alterations.alter(_images(images), family, level) for images in self.data.tests.values()]
+    def _alter(self, family: str, level: float) -> np.ndarray:
+        return np.concatenate([alterations.alter(_images(of), family, level) for of in self.data.tests.values()])
 
-    def _resize(self, kernel: str) -> list[np.ndarray]:
-        return list(map(_images, self.composed(kernel).tests.values()))
+    def _resize(self, kernel: str) -> np.ndarray:
+        return self._resized[kernel]
+
+    @cached_property
+    def _resized(self) -> dict[str, np.ndarray]:
+        """All test images, resized from their own size with the other kernels."""
+        parts = []
+        for source, examples in self._examples.groupby("source", sort=False):
+            dataset = protocol.SOURCES[source].dataset
+            images = prepared.resized(self.settings.data_dir, dataset, examples["row"].to_list(), self._kernels)
+            parts.append((examples.index, images))
+        order = np.argsort(np.concatenate([places for places, _ in parts]))
+        return {kernel: np.concatenate([images[kernel] for _, images in parts])[order] for kernel in self._kernels}
+
+    @property
+    def _kernels(self) -> list[str]:
+        return [kernel for kernel in protocol.KERNELS if kernel != self.settings.kernel]
+
+    @property
+    def _examples(self) -> pd.DataFrame:
+        """Those of all test images."""
+        return pd.concat([images.examples for images in self.data.tests.values()], ignore_index=True)
 
     def explained(self) -> np.ndarray:
         """float32 [n, 32, 32, 3] in [0, 1]: in-sample test images drawn at random, whose saliency is measured."""

@@ -24,7 +24,9 @@ class PhaseRun:
 
     def __init__(self, name: str, settings: Settings):
         self.settings, self.phase = settings, settings.phase(name)
-        self.data: PhaseImages = self.composed(settings.kernel)
+        self.data: PhaseImages = composition.compose(
+            self.phase, settings.preset, settings.data_dir, settings.kernel, settings.validation_files
+        )
         self.config = {
             "preset": settings.preset,
             "phase": name,
@@ -37,11 +39,6 @@ class PhaseRun:
         }
         self._networks: dict[Step, keras.Sequential] = {}
         self._kept: dict[tuple[str, Steps], ImageSet] = {}
-
-    def composed(self, kernel: str) -> PhaseImages:
-        """The phase's images, resized with a kernel."""
-        settings = self.settings
-        return composition.compose(self.phase, settings.preset, settings.data_dir, kernel, settings.validation_files)
 
     def introduce(self) -> None:
         """Says how many images there are."""
