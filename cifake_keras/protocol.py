@@ -239,9 +239,13 @@ def output_range(steps: Steps) -> Range:
 
 def kept(steps: Steps) -> Steps:
     """The first steps, whose results are computed once and kept: up to the last network before anything is chance."""
-    certain = tuple(itertools.takewhile(lambda step: not step.draws, steps))
-    networks = [place for place, step in enumerate(certain) if step.network]
-    return certain[: networks[-1] + 1] if networks else ()
+    return to_last_network(tuple(itertools.takewhile(lambda step: not step.draws, steps)))
+
+
+def to_last_network(steps: Steps) -> Steps:
+    """The first steps, up to the last that has a network; none where none has."""
+    networks = [place for place, step in enumerate(steps) if step.network]
+    return steps[: networks[-1] + 1] if networks else ()
 
 
 @dataclass(frozen=True)

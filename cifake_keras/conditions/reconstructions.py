@@ -15,14 +15,16 @@ from cifake_keras.splits import batches
 from cifake_keras.splits.composition import ImageSet
 
 
-def reconstructed(images: ImageSet, steps: Steps, networks: Networks, precision: str, folder: Path) -> ImageSet:
-    """`images` after `steps`, which leave nothing to chance: float16 [n, 32, 32, 3] in the range of the last.
+def reconstructed(
+    images: ImageSet, steps: Steps, networks: Networks, precision: str, folder: Path, dtype: type = np.float16
+) -> ImageSet:
+    """`images` after `steps`, with the chance of an evaluation: `dtype` [n, 32, 32, 3] in the range of the last.
 
     float16 halves them and loses less than bfloat16, in which the classifier rounds its input. They are kept in
-    `folder`, named by the pixels, the steps, the weights and the precision of the networks that made them.
+    `folder`, named by the pixels, the steps, the weights, the precision of the networks that made them and their own.
     """
-    path = folder / f"{_digest(images, steps, networks, precision)}.npy"
-    files.make_once(path, lambda temporary: _write(temporary, images, steps, networks))
+    path = folder / f"{_digest(images, steps, networks, f'{precision} {np.dtype(dtype)}')}.npy"
+    files.make_once(path, lambda temporary: _write(temporary, images, steps, networks, dtype))
     return images.with_images(arrays.Rows(path), steps)
 
 
@@ -36,12 +38,12 @@ def _digest(images: ImageSet, steps: Steps, networks: Networks, precision: str) 
     return digest.hexdigest()[:32]
 
 
-def _write(path: Path, images: ImageSet, steps: Steps, networks: Networks) -> None:
+def _write(path: Path, images: ImageSet, steps: Steps, networks: Networks, dtype: type) -> None:
     @tf.function(reduce_retracing=True)
     def reconstruct(batch: dict) -> tf.Tensor:
         return batch_walk(batch, steps, networks, output_range(steps))
 
-    unperturbed = batches.evaluation_batches(images)
-    with arrays.writing(path, len(images), np.float16) as write:
-        for batch, _ in track(unperturbed, f"Reconstructing {len(images):,} images", len(unperturbed)):
+    drawn = batches.evaluation_batches(images, steps)
+    with arrays.writing(path, len(images), dtype) as write:
+        for batch, _ in track(drawn, f"Reconstructing {len(images):,} images", len(drawn)):
             write(reconstruct(batch).numpy())

@@ -3,6 +3,7 @@
 Maps that stay the same show the image and the architecture, not what the network learnt.
 """
 
+import functools
 from collections.abc import Callable
 
 import keras
@@ -16,18 +17,23 @@ SEED = 10**6
 
 
 def similarity(
+    maps: np.ndarray,
     method: Callable[[keras.Model, np.ndarray], np.ndarray],
-    classifier: keras.Sequential,
+    classifier: str,
     inputs: np.ndarray,
     seed: int = SEED,
 ) -> np.ndarray:
-    """Spearman's correlation, float64 [n], of each image's map with its map under random weights.
+    """Spearman's correlation, float64 [n], of each of `maps` with the same image's map under random weights.
 
-    method: one of saliency.METHODS. classifier: one that models.build makes, trained; it stays as it is.
-    NaN where one of the two maps has one value everywhere.
+    maps: those of `inputs` by a trained network. method: the one of saliency.METHODS that made them. classifier: the
+    name of the network in the protocol. NaN where one of the two maps has one value everywhere.
     """
-    untrained = models.build(classifier.name, seed)
-    return rank_correlation(method(classifier, inputs), method(untrained, inputs))
+    return rank_correlation(maps, method(_untrained(classifier, seed), inputs))
+
+
+@functools.cache
+def _untrained(classifier: str, seed: int) -> keras.Sequential:
+    return models.build(classifier, seed)
 
 
 def rank_correlation(maps: np.ndarray, others: np.ndarray) -> np.ndarray:

@@ -26,7 +26,8 @@ class Scorer:
             self._compiled[key] = self._compile(*key)
         score = self._compiled[key]
         left = path[len(images.steps) :]
-        return np.concatenate([score(batch).numpy() for batch, _ in batches.evaluation_batches(images, left)])
+        scored = [score(batch).numpy() for batch, _ in batches.evaluation_batches(images, left)]
+        return np.concatenate([np.empty(0, np.float32), *scored])  # there may be no image
 
     def _compile(self, path: Steps, taken: Steps) -> Callable:
         @tf.function(reduce_retracing=True)

@@ -245,6 +245,23 @@ def _check_features(folder: Path) -> None:
         raise UserError(f"{folder} says of its images what this package does not write; delete it and prepare it anew.")
 
 
+@quiet_tfds()
+def resized(data_dir: Path, dataset: str, rows: Sequence[int], kernels: Sequence[str]) -> dict[str, np.ndarray]:
+    """Some images of a source by kernel, uint8 [len(rows), 32, 32, 3], each of them read once for all kernels.
+
+    rows: their places among `Prepared.examples`. Raises UserError where the data set has not been prepared.
+    """
+    folder = _required(data_dir, dataset)
+    places = [(split, number) for split in stored(folder).values() for number in range(len(split))]
+    images = {kernel: np.empty((len(rows), IMAGE_SIZE, IMAGE_SIZE, 3), np.uint8) for kernel in kernels}
+    with as_prepared(folder):
+        for place, (split, number) in enumerate(places[row] for row in rows):
+            image = split[number]["image"]
+            for kernel in kernels:
+                images[kernel][place] = reading.resize(image, IMAGE_SIZE, kernel)
+    return images
+
+
 def row(split: str, example: dict) -> tuple[str, int, str, str, str]:
     """The values of COLUMNS for a stored example."""
     texts = (example[key].decode() for key in ("generator", "filename"))

@@ -1,7 +1,7 @@
 """What finished cells are put through beyond the paper: every path, altered images, measured saliency."""
 
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property, partial
 
 import keras
@@ -12,7 +12,7 @@ from cifake_keras import protocol
 from cifake_keras.conditions.path import walk
 from cifake_keras.evaluation import alterations, dispersion, randomization, saliency
 from cifake_keras.evaluation.scorer import Scorer
-from cifake_keras.protocol import CLEAN, EVALUATIONS, Steps, kept
+from cifake_keras.protocol import CLEAN, EVALUATIONS, VALIDATION, Steps, kept, to_last_network
 from cifake_keras.records import cells, scores
 from cifake_keras.records.cells import Cell
 from cifake_keras.records.parts import Parts
@@ -21,6 +21,7 @@ from cifake_keras.runtime import executors, files, progress
 from cifake_keras.runtime.errors import UserError
 from cifake_keras.runtime.executors import Executor
 from cifake_keras.runtime.progress import say
+from cifake_keras.sources import prepared
 from cifake_keras.splits.composition import ImageSet
 from cifake_keras.study.phase_run import PhaseRun
 from cifake_keras.study.settings import Settings
@@ -63,11 +64,12 @@ def _write_images(phase: PhaseRun) -> None:
 
 
 class ExaminedPhase(PhaseRun):
-    """A phase with its test sets altered in every way, which all cells of a process share."""
+    """A phase with its test sets altered in every way and after every path, which all cells of a process share."""
 
     def __init__(self, name: str, settings: Settings):
         super().__init__(name, settings)
-        self._altered: dict[tuple[str, Steps], list[ImageSet]] = {}
+        self._altered: dict[tuple[str, Steps], tuple[np.ndarray, ImageSet]] = {}
+        self._walked: dict[tuple[str, Steps], ImageSet] = {}
 
     @cached_property
     def paths(self) -> dict[str, Steps]:
@@ -79,15 +81,21 @@ class ExaminedPhase(PhaseRun):
         folder = cells.step_folder(self.settings.results_dir, self.phase.name, step.name)
         return not step.training or (folder / cells.WEIGHTS).exists()
 
+    def walked(self, split: str, path: Steps) -> ImageSet:
+        """A test set, or the validation images, after `path` up to its last network; computed once."""
+        key = split, to_last_network(path)
+        if key not in self._walked:
+            images = self.data.validation if split == VALIDATION else self.data.tests[split]
+            self._walked[key] = self.reconstructed(images, key[1], "float32", np.float32)
+        return self._walked[key]
+
     @cached_property
-    def _alterations(self) -> dict[str, Callable[[], list[ImageSet]]]:
-        """What makes the altered test sets."""
+    def _alterations(self) -> dict[str, Callable[[], np.ndarray]]:
+        """What makes all test images, altered: uint8 [n, 32, 32, 3]."""
         levels = [(family, level) for family, of in protocol.ALTERATIONS.items() for level in of.levels]
-        # The same images, as they are dealt by their native pixels, resized in other ways.
-        kernels = [kernel for kernel in protocol.KERNELS if kernel != self.settings.kernel]
         return {
             **{f"{family}-{level}": partial(self._alter, family, level) for family, level in levels},
-            **{f"kernel-{kernel}": partial(self._resize, kernel) for kernel in kernels},
+            **{f"kernel-{kernel}": partial(self._resize, kernel) for kernel in self._kernels},
         }
 
     @property
@@ -95,19 +103,49 @@ class ExaminedPhase(PhaseRun):
         """Their names, by level ("jpeg-75") or by kernel ("kernel-box")."""
         return list(self._alterations)
 
-    def altered(self, name: str, steps: Steps) -> list[ImageSet]:
-        """The test sets altered as `name` says, after `steps`; computed once."""
+    def altered(self, name: str, steps: Steps) -> tuple[np.ndarray, ImageSet]:
+        """Which of all test images the alteration changes, bool [n], and those of them, after `steps`; computed once.
+
+        Other kernels, for instance, change no image that has 32x32 pixels of its own.
+        """
         key = name, steps
         if key not in self._altered:
-            made = self.reconstructed(self.altered(name, ()), steps, "float32") if steps else self._alterations[name]()
-            self._altered[key] = made
+            if steps:
+                changed, images = self.altered(name, ())
+                self._altered[key] = changed, self.reconstructed(images, steps, "float32")
+            else:
+                self._altered[key] = self._changed(self._alterations[name]())
         return self._altered[key]
 
-    def _alter(self, family: str, level: float) -> list[ImageSet]:
-        return [_altered(images, family, level) for images in self.data.tests.values()]
+    def _changed(self, altered: np.ndarray) -> tuple[np.ndarray, ImageSet]:
+        changed = (altered != np.concatenate(list(map(_images, self.data.tests.values())))).any((1, 2, 3))
+        return changed, ImageSet(self._examples[changed], {}).with_images(altered[changed])
 
-    def _resize(self, kernel: str) -> list[ImageSet]:
-        return list(self.composed(kernel).tests.values())
+    def _alter(self, family: str, level: float) -> np.ndarray:
+        return np.concatenate([alterations.alter(_images(of), family, level) for of in self.data.tests.values()])
+
+    def _resize(self, kernel: str) -> np.ndarray:
+        return self._resized[kernel]
+
+    @cached_property
+    def _resized(self) -> dict[str, np.ndarray]:
+        """All test images, resized from their own size with the other kernels."""
+        parts = []
+        for source, examples in self._examples.groupby("source", sort=False):
+            dataset = protocol.SOURCES[source].dataset
+            images = prepared.resized(self.settings.data_dir, dataset, examples["row"].to_list(), self._kernels)
+            parts.append((examples.index, images))
+        order = np.argsort(np.concatenate([places for places, _ in parts]))
+        return {kernel: np.concatenate([images[kernel] for _, images in parts])[order] for kernel in self._kernels}
+
+    @property
+    def _kernels(self) -> list[str]:
+        return [kernel for kernel in protocol.KERNELS if kernel != self.settings.kernel]
+
+    @property
+    def _examples(self) -> pd.DataFrame:
+        """Those of all test images."""
+        return pd.concat([images.examples for images in self.data.tests.values()], ignore_index=True)
 
     def explained(self) -> np.ndarray:
         """float32 [n, 32, 32, 3] in [0, 1]: in-sample test images drawn at random, whose saliency is measured."""
@@ -116,8 +154,9 @@ class ExaminedPhase(PhaseRun):
         return images.images(np.random.default_rng(0).permutation(len(images))[:count]).astype(np.float32) / 255
 
 
-def _altered(images: ImageSet, family: str, level: float) -> ImageSet:
-    return images.with_images(alterations.alter(images.images(np.arange(len(images))), family, level))
+def _images(images: ImageSet) -> np.ndarray:
+    """All of a set, uint8 [n, 32, 32, 3]."""
+    return images.images(np.arange(len(images)))
 
 
 class ExaminationTask(Task):
@@ -173,26 +212,41 @@ class ExaminationTask(Task):
         return {"cell": str(self.cell)}
 
     def _count(self) -> int:
-        return sum(map(len, (self.phase.paths, self.phase.alterations, EVALUATIONS, 2 * list(saliency.METHODS))))
+        validated = set(map(self.condition.path, EVALUATIONS))
+        return sum(map(len, (self.phase.paths, self.phase.alterations, validated, saliency.METHODS)))
 
     def _scores(self, score: Scorer, parts: Parts) -> Scores:
-        data, clean = self.phase.data, self.condition.path(CLEAN)
+        data = self.phase.data
 
-        def logits(part: str, path: Steps, sets: Callable[[], Iterable[ImageSet]]) -> np.ndarray:
-            return parts.once(part, lambda: np.concatenate([score(images, path) for images in sets()]))
+        def logits(part: str, path: Steps, splits: Iterable[str]) -> np.ndarray:
+            sets = (self.phase.walked(split, path) for split in splits)
+            return parts.once(part, lambda: np.concatenate([score(images, path) for images in sets]))
 
+        paths = {name: logits(f"paths {name}", path, data.tests) for name, path in self.phase.paths.items()}
+        # Where nothing is left to chance, both evaluations are one path.
+        validated = {
+            path: logits(f"validation {name}", path, [VALIDATION])
+            for path, name in {self.condition.path(name): name for name in EVALUATIONS}.items()
+        }
         return Scores(
-            paths={name: logits(f"paths {name}", path, data.tests.values) for name, path in self.phase.paths.items()},
-            altered={
-                name: logits(f"altered {name}", clean, partial(self.phase.altered, name, kept(clean)))
-                for name in self.phase.alterations
-            },
-            validation={
-                name: logits(f"validation {name}", self.condition.path(name), lambda: [data.validation])
-                for name in EVALUATIONS
-            },
+            paths=paths,
+            altered=self._altered(score, paths, parts),
+            validation={name: validated[self.condition.path(name)] for name in EVALUATIONS},
             validation_labels=data.validation.labels,
         )
+
+    def _altered(self, score: Scorer, paths: Mapping[str, np.ndarray], parts: Parts) -> dict[str, np.ndarray]:
+        """The logits by alteration. An image that it leaves as it was has the logit that it has on the clean path."""
+        clean = self.condition.path(CLEAN)
+        (unaltered,) = (paths[name] for name, path in self.phase.paths.items() if path == clean)
+
+        def logits(name: str) -> np.ndarray:
+            changed, images = self.phase.altered(name, kept(clean))
+            altered = unaltered.copy()
+            altered[changed] = score(images, clean)
+            return altered
+
+        return {name: parts.once(f"altered {name}", partial(logits, name)) for name in self.phase.alterations}
 
 
 def _dispersion(classifier: keras.Sequential, inputs: np.ndarray, parts: Parts) -> pd.DataFrame:
@@ -201,15 +255,18 @@ def _dispersion(classifier: keras.Sequential, inputs: np.ndarray, parts: Parts) 
 
 
 def _measured(classifier: keras.Sequential, inputs: np.ndarray, name: str, parts: Parts) -> pd.DataFrame:
-    method, checked = saliency.METHODS[name], inputs[: protocol.SANITY_IMAGES]
-    measures = parts.once(f"dispersion {name}", lambda: _measures(method(classifier, inputs)))
-    similarity = parts.once(f"similarity {name}", lambda: randomization.similarity(method, classifier, checked))
-    rows = pd.DataFrame(measures, columns=list(dispersion.MEASURES))
+    measures = parts.once(f"saliency {name}", lambda: _measures(classifier, inputs, saliency.METHODS[name]))
+    rows = pd.DataFrame(measures, columns=[*dispersion.MEASURES, scores.SIMILARITY])
     rows.insert(0, "method", name)
     rows.insert(1, "image", np.arange(len(inputs)))
-    return rows.assign(**{scores.SIMILARITY: pd.Series(similarity)})
+    return rows
 
 
-def _measures(maps: np.ndarray) -> np.ndarray:
-    """float64 [n, measures]."""
-    return np.stack([of(maps) for of in dispersion.MEASURES.values()], axis=1)
+def _measures(
+    classifier: keras.Sequential, inputs: np.ndarray, method: Callable[[keras.Model, np.ndarray], np.ndarray]
+) -> np.ndarray:
+    """float64 [n, measures + 1]: those of each map, and the similarity, NaN but for the first images."""
+    maps, checked = method(classifier, inputs), inputs[: protocol.SANITY_IMAGES]
+    similarity = np.full(len(maps), np.nan)
+    similarity[: len(checked)] = randomization.similarity(maps[: len(checked)], method, classifier.name, checked)
+    return np.stack([*(of(maps) for of in dispersion.MEASURES.values()), similarity], axis=1)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import keras
+import numpy as np
 import pandas as pd
 
 from cifake_keras.conditions import path, reconstructions
@@ -23,7 +24,9 @@ class PhaseRun:
 
     def __init__(self, name: str, settings: Settings):
         self.settings, self.phase = settings, settings.phase(name)
-        self.data: PhaseImages = self.composed(settings.kernel)
+        self.data: PhaseImages = composition.compose(
+            self.phase, settings.preset, settings.data_dir, settings.kernel, settings.validation_files
+        )
         self.config = {
             "preset": settings.preset,
             "phase": name,
@@ -36,11 +39,6 @@ class PhaseRun:
         }
         self._networks: dict[Step, keras.Sequential] = {}
         self._kept: dict[tuple[str, Steps], ImageSet] = {}
-
-    def composed(self, kernel: str) -> PhaseImages:
-        """The phase's images, resized with a kernel."""
-        settings = self.settings
-        return composition.compose(self.phase, settings.preset, settings.data_dir, kernel, settings.validation_files)
 
     def introduce(self) -> None:
         """Says how many images there are."""
@@ -94,16 +92,18 @@ class PhaseRun:
         """The training or the validation images after `steps`."""
         if (split, steps) not in self._kept:
             images = {TRAIN: self.data.train, VALIDATION: self.data.validation}[split]
-            (self._kept[split, steps],) = self.reconstructed([images], steps)
+            self._kept[split, steps] = self.reconstructed(images, steps)
         return self._kept[split, steps]
 
-    def reconstructed(self, sets: Sequence[ImageSet], steps: Steps, precision: str | None = None) -> list[ImageSet]:
+    def reconstructed(
+        self, images: ImageSet, steps: Steps, precision: str | None = None, dtype: type = np.float16
+    ) -> ImageSet:
         """Images after `steps`, computed once and kept below the data folder; as they are where there are no steps.
 
-        precision: that of the settings unless another is given.
+        precision: that of the settings unless another is given. dtype: that in which they are kept.
         """
         if not steps:
-            return list(sets)
+            return images
         dtypes, folder = policy(precision or self.settings.precision), self.settings.data_dir / "reconstructions"
         networks = path.in_precision(steps, self.networks(steps), dtypes)
-        return [reconstructions.reconstructed(images, steps, networks, dtypes, folder) for images in sets]
+        return reconstructions.reconstructed(images, steps, networks, dtypes, folder, dtype)

@@ -39,21 +39,15 @@ def test_a_map_of_one_value_has_no_rank_correlation():
 
 @METHODS
 def test_other_weights_give_other_maps(method):
-    network = looking_at_a_corner()
-    assert np.abs(similarity(method, network, IMAGES)).max() < 0.5
+    maps = method(looking_at_a_corner(), IMAGES)
+    assert np.abs(similarity(maps, method, "paper", IMAGES)).max() < 0.5
 
 
 @METHODS
 def test_weights_are_drawn_as_those_of_a_new_network(method):
-    assert similarity(method, models.build("paper", seed=3), IMAGES, seed=3) == pytest.approx(np.ones(3))
+    maps = method(models.build("paper", seed=3), IMAGES)
+    assert similarity(maps, method, "paper", IMAGES, seed=3) == pytest.approx(np.ones(3))
 
 
 def test_a_method_that_ignores_the_network_is_found_out():
-    assert similarity(lambda _, images: images.max(-1), models.build("paper"), IMAGES) == pytest.approx(np.ones(3))
-
-
-def test_the_network_stays_as_it_is():
-    network = looking_at_a_corner()
-    before = network.get_weights()
-    similarity(saliency.vanilla_gradient, network, IMAGES)
-    assert all(np.array_equal(*pair) for pair in zip(network.get_weights(), before, strict=True))
+    assert similarity(IMAGES.max(-1), lambda _, images: images.max(-1), "paper", IMAGES) == pytest.approx(np.ones(3))

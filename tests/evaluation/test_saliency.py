@@ -3,9 +3,12 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
+from tf_keras_vis.gradcam import Gradcam
+from tf_keras_vis.saliency import Saliency
 
 from cifake_keras import models
-from cifake_keras.evaluation.saliency import METHODS, grad_cam, smoothgrad, vanilla_gradient
+from cifake_keras.evaluation.saliency import METHODS, NOISE, SAMPLES, grad_cam, smoothgrad, vanilla_gradient
 from cifake_keras.protocol import CLASSIFIERS, SALIENCY
 
 RANDOM = np.random.default_rng(0)
@@ -74,6 +77,29 @@ def test_grad_cam_shows_what_speaks_for_the_class_that_the_network_says(weight):
 
 def test_grad_cam_is_zero_where_nothing_speaks_for_the_class():
     assert (grad_cam(bright(-1, bias=1e6), IMAGES) == 0).all()
+
+
+def of_tf_keras_vis(network: keras.Model, images: np.ndarray) -> dict[str, np.ndarray]:
+    """The maps by method; SmoothGrad's with the noise of seed 0."""
+    network, random = keras.Model(network.inputs, network.outputs), np.random.RandomState(0)
+    saliency, spread = Saliency(network), NOISE * np.ptp(images, (1, 2, 3), keepdims=True)
+    copies = [images + random.normal(0, spread, images.shape).astype(np.float32) for _ in range(SAMPLES)]
+    options = {"gradient_modifier": None, "keepdims": True, "normalize_map": False}
+    gradients = [saliency(lambda logits: logits[:, 0], copy, **options) for copy in copies]
+    return {
+        "vanilla_gradient": saliency(lambda logits: logits[:, 0], images, normalize_map=False),
+        "smoothgrad": np.abs(np.mean(gradients, 0)).max(-1),
+        "grad_cam": Gradcam(network)(lambda logits: tf.abs(logits[:, 0]), images, normalize_cam=False),
+    }
+
+
+@pytest.mark.parametrize("classifier", CLASSIFIERS)
+def test_maps_are_those_of_tf_keras_vis(classifier):
+    network = models.build(classifier)
+    expected = of_tf_keras_vis(network, IMAGES)
+    for name, method in METHODS.items():
+        scale = expected[name].max()
+        assert method(network, IMAGES) / scale == pytest.approx(expected[name] / scale, abs=1e-5), name
 
 
 @pytest.mark.parametrize("classifier", CLASSIFIERS)
