@@ -70,7 +70,7 @@ test: $(INSTALLED)
 test-fast: $(INSTALLED)
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile -m 'not slow'
 
-# Ours beside the machine's bound and PyTorch; half an hour on two cores, most of it PyTorch's.
+# Ours beside the machine's bound and PyTorch, into a result for this kind of processor; half an hour on two cores.
 bench: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]' --constraint constraints.txt
 	$(BIN)/python scripts/bench.py

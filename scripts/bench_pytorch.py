@@ -1,12 +1,14 @@
 """PyTorch's side of scripts/bench.py: the study as a script of its authors would run it, and at its best.
 
-"authors": float32, default memory layout, images perturbed one by one as torchvision's transforms do it. "best":
-bfloat16 autocast, channels_last, images perturbed by the batch. Both have their images in memory, as tensors.
+As the authors wrote it: float32, default memory layout, images perturbed one by one as torchvision's transforms do it.
+At its best: channels_last, images perturbed by the batch, bfloat16 autocast where the processor computes in it (where
+it does not, that is ten times slower than float32). Both have their images in memory, as tensors.
 """
 
 import contextlib
 import math
 import time
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -22,30 +24,31 @@ def start(threads: int) -> None:
     torch.manual_seed(0)
 
 
+@dataclass(frozen=True)
 class Side:
-    """How PyTorch is used. name: "authors", "best" or "compiled" (best, through torch.compile)."""
+    """How PyTorch is used. best: at its best, else as the authors do. bfloat16: with autocast. compiled: a step is."""
 
-    def __init__(self, name: str):
-        self.name = name
-        self.fast = name != "authors"
+    best: bool = False
+    bfloat16: bool = False
+    compiled: bool = False
 
     def network(self, build) -> nn.Module:
         network = build()
-        return network.to(memory_format=torch.channels_last) if self.fast else network
+        return network.to(memory_format=torch.channels_last) if self.best else network
 
     def images(self, pixels: np.ndarray) -> torch.Tensor:
         """uint8 [n, 32, 32, 3] to float32 [n, 3, 32, 32] in [0, 1]."""
         images = torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255
-        return images.contiguous(memory_format=torch.channels_last if self.fast else torch.contiguous_format)
+        return images.contiguous(memory_format=torch.channels_last if self.best else torch.contiguous_format)
 
     def computing(self):
-        return torch.autocast("cpu", torch.bfloat16) if self.fast else contextlib.nullcontext()
+        return torch.autocast("cpu", torch.bfloat16) if self.bfloat16 else contextlib.nullcontext()
 
-    def compiled(self, step):
-        return torch.compile(step) if self.name == "compiled" else step
+    def ready(self, step):
+        return torch.compile(step) if self.compiled else step
 
     def perturb(self, images: torch.Tensor) -> torch.Tensor:
-        return _perturb_batch(images) if self.fast else torch.stack([_perturb_image(image) for image in images])
+        return _perturb_batch(images) if self.best else torch.stack([_perturb_image(image) for image in images])
 
 
 def _draw(count: int) -> tuple[torch.Tensor, ...]:
@@ -102,7 +105,7 @@ def train_classifier(side: Side, condition, coder, images, labels, learning_rate
         loss.backward()
         optimizer.step()
 
-    step = side.compiled(step)
+    step = side.ready(step)
 
     def learn(order):
         step(path(side, condition, coder, images[order]), labels[order])
@@ -158,24 +161,21 @@ def probabilities(side: Side, condition, coder, network, images) -> np.ndarray:
     return torch.sigmoid(torch.cat(logits).float())[:, 0].numpy()
 
 
-def training_speed(name: str, condition, pixels: np.ndarray, labels: np.ndarray) -> float:
+def training_speed(side: Side, condition, pixels: np.ndarray, labels: np.ndarray) -> float:
     """Images a second, after a warm-up."""
-    side = Side(name)
     images, labels = side.images(pixels), torch.from_numpy(labels).float()[:, None]
     coder = side.network(autoencoder)
     train_classifier(side, condition, coder, images[: 4 * BATCH], labels, 1e-3, 1e-4, 1)
     return len(images) / train_classifier(side, condition, coder, images, labels, 1e-3, 1e-4, 1)[1][0]
 
 
-def autoencoder_speed(name: str, pixels: np.ndarray) -> float:
-    side = Side(name)
+def autoencoder_speed(side: Side, pixels: np.ndarray) -> float:
     images = side.images(pixels)
     train_autoencoder(side, images[: 4 * BATCH], 1)
     return len(images) / train_autoencoder(side, images, 1)[1][0]
 
 
-def prediction_speed(name: str, condition, pixels: np.ndarray) -> float:
-    side = Side(name)
+def prediction_speed(side: Side, condition, pixels: np.ndarray) -> float:
     images, networks = side.images(pixels), (side.network(autoencoder), side.network(classifier))
     probabilities(side, condition, *networks, images[:500])
     started = time.monotonic()
@@ -189,7 +189,7 @@ def grid_seconds(study) -> float:
     study: pixels and labels of training, validation and test images, the conditions and their candidates.
     """
     started = time.monotonic()
-    side = Side("authors")
+    side = Side()
     images = {name: side.images(pixels) for name, (pixels, _) in study["sets"].items()}
     labels = torch.from_numpy(study["sets"]["train"][1]).float()[:, None]
     of_coder = study["autoencoder"]

@@ -9,11 +9,18 @@ import pandas as pd
 
 from cifake_keras.runtime import processes
 
-POLICY, PRECISION = "mixed_bfloat16", "bfloat16"
+SALIENCY = 100  # images whose saliency is measured
 
 
 def start(threads: int) -> None:
     processes.import_tensorflow(threads)
+
+
+def precision() -> str:
+    """That in which this processor trains by itself."""
+    from cifake_keras.training.precision import resolve_precision
+
+    return resolve_precision("auto")
 
 
 def matrix_product(dtype: str, side: int = 2048, repeats: int = 12) -> float:
@@ -67,44 +74,100 @@ def _networks(steps) -> dict:
 
 
 def training_speed(path: Path, count: int, condition: str, candidates: int, folder: Path) -> float:
-    """Images a second, times candidates trained side by side, end to end; the first epoch warms up."""
+    """Images a second, times candidates trained side by side, end to end."""
     from cifake_keras import protocol
     from cifake_keras.conditions.path import in_precision
     from cifake_keras.conditions.reconstructions import reconstructed
     from cifake_keras.training import classifiers
-    from cifake_keras.training.fitting import Session
+    from cifake_keras.training.precision import policy
 
     sets, steps = (_images(path, count), _images(path, 500)), protocol.CONDITIONS[condition].steps
     networks = _networks(steps)
     if kept := protocol.kept(steps):
-        kept_networks = in_precision(kept, networks, POLICY)
-        sets = tuple(reconstructed(images, kept, kept_networks, POLICY, folder) for images in sets)
-    chosen = [protocol.Hyperparameters(1e-3, 1e-4, epochs=3)] * candidates
-    session = Session(f"bench {condition}", PRECISION)
+        dtypes = policy(precision())
+        kept_networks = in_precision(kept, networks, dtypes)
+        sets = tuple(reconstructed(images, kept, kept_networks, dtypes, folder) for images in sets)
+    chosen, session = [_hyperparameters()] * candidates, _session(condition)
     trained = classifiers.train(*sets, protocol.CONDITIONS[condition], "paper", networks, chosen, 0, session)
     _, history = trained[0]
-    return count * candidates / history["seconds"].iloc[1:].mean()
+    return count * candidates / history["seconds"].iloc[-1]
+
+
+def _hyperparameters():
+    """The first of the two epochs warms up."""
+    from cifake_keras.protocol import Hyperparameters
+
+    return Hyperparameters(1e-3, 1e-4, epochs=2)
+
+
+def _session(title: str):
+    from cifake_keras.training.fitting import Session
+
+    return Session(f"bench {title}", precision())
 
 
 def autoencoder_speed(path: Path, count: int) -> float:
-    from cifake_keras.protocol import AUTOENCODER, Hyperparameters
+    from cifake_keras.protocol import AUTOENCODER
     from cifake_keras.training import reconstruction
-    from cifake_keras.training.fitting import Session
 
-    training = dataclasses.replace(AUTOENCODER.training, hyperparameters=Hyperparameters(1e-3, 1e-4, epochs=3))
-    step, session = dataclasses.replace(AUTOENCODER, training=training), Session("bench autoencoder", PRECISION)
-    _, history = reconstruction.train(step, {}, _images(path, count), _images(path, 500), session)
-    return count / history["seconds"].iloc[1:].mean()
+    training = dataclasses.replace(AUTOENCODER.training, hyperparameters=_hyperparameters())
+    step = dataclasses.replace(AUTOENCODER, training=training)
+    _, history = reconstruction.train(step, {}, _images(path, count), _images(path, 500), _session("autoencoder"))
+    return count / history["seconds"].iloc[-1]
 
 
 def prediction_speed(path: Path, count: int, condition: str) -> float:
     """Images a second through scorer.Scorer, in float32 as every test set is scored."""
+    from cifake_keras import protocol
+
+    score, steps = _scorer(condition), protocol.CONDITIONS[condition].steps
+    score(_images(path, 500), steps)
+    return count / _seconds(lambda: score(_images(path, count), steps))
+
+
+def _scorer(condition: str):
+    """Of a classifier of `condition`, for images on any path."""
     from cifake_keras import models, protocol
     from cifake_keras.evaluation.scorer import Scorer
 
-    of, steps = protocol.CONDITIONS[condition], protocol.CONDITIONS[condition].steps
-    score = Scorer(models.build("paper"), _networks(steps), of.range)
-    score(_images(path, 500), steps)
+    networks = _networks({step for path in protocol.PATHS.values() for step in path})
+    return Scorer(models.build("paper"), networks, protocol.CONDITIONS[condition].range)
+
+
+def examination_speed(path: Path, count: int) -> float:
+    """Test images a second that a cell of the baseline scores on every path and altered in every way."""
+    from cifake_keras import protocol
+    from cifake_keras.evaluation.alterations import alter
+
+    score, images, pixels = _scorer("baseline"), _images(path, count), np.load(path)[:count]
+
+    def examine():
+        for steps in protocol.PATHS.values():
+            score(images, steps)
+        for family, alteration in protocol.ALTERATIONS.items():
+            for level in alteration.levels:
+                score(images.with_images(alter(pixels, family, level)), ())
+
+    examine()
+    return count / _seconds(examine)
+
+
+def saliency_speed(path: Path) -> float:
+    """Test images a second of which a cell's saliency is computed by every method."""
+    from cifake_keras import models
+    from cifake_keras.evaluation import saliency
+
+    network, inputs = models.build("paper"), np.load(path)[:SALIENCY].astype(np.float32) / 255
+
+    def explain():
+        for method in saliency.METHODS.values():
+            method(network, inputs)
+
+    explain()
+    return SALIENCY / _seconds(explain)
+
+
+def _seconds(work) -> float:
     started = time.monotonic()
-    score(_images(path, count), steps)
-    return count / (time.monotonic() - started)
+    work()
+    return time.monotonic() - started

@@ -1,7 +1,8 @@
 """What a training step is made of: the milliseconds of each operation, by TensorFlow's profiler, on one thread.
 
-Writes results/profile.csv: step, operation, milliseconds, share; a row each for the ten most expensive operations of a
-step of the classifier (bfloat16, batch 128), of the same with perturbation and autoencoder, and of the autoencoder.
+Writes results/profile-<kind of processor>.csv: step, operation, milliseconds, share; a row each for the ten most
+expensive operations of a step of the classifier (batch 128, bfloat16 where the processor computes in it), of the same
+with perturbation and autoencoder, and of the autoencoder.
 """
 
 import tempfile
@@ -12,13 +13,13 @@ from pathlib import Path
 import click
 import numpy as np
 import pandas as pd
+import processor
 
 from cifake_keras import protocol
 from cifake_keras.protocol import AUTOENCODER, PERTURBATION
 from cifake_keras.runtime import files, processes
 
 STEPS, BATCH, ROWS = 5, 128, 10
-POLICY = "mixed_bfloat16"
 
 
 def steps() -> dict:
@@ -28,15 +29,18 @@ def steps() -> dict:
     from cifake_keras import models
     from cifake_keras.conditions import path
     from cifake_keras.training.classifiers import SideBySide
+    from cifake_keras.training.forward import forward
     from cifake_keras.training.optimizer import CoupledAdam
+    from cifake_keras.training.precision import policy, resolve_precision
     from cifake_keras.training.reconstruction import Reconstruction
 
-    alone, coder = tf.distribute.get_strategy(), path.build(AUTOENCODER, POLICY)
-    trainers = {}
+    dtypes = policy(resolve_precision("auto"))
+    alone, coder = tf.distribute.get_strategy(), path.build(AUTOENCODER, dtypes)
+    trainers, networks = {}, {"autoencoder": partial(forward, coder)}
     for name in ("baseline", "perturbed_autoencoded"):
         condition = protocol.CONDITIONS[name]
-        see = partial(path.batch_walk, steps=condition.steps, networks={"autoencoder": coder}, end=condition.range)
-        adam, classifier = CoupledAdam(1e-3, 1e-4), models.build("paper", precision=POLICY)
+        see = partial(path.batch_walk, steps=condition.steps, networks=networks, end=condition.range)
+        adam, classifier = CoupledAdam(1e-3, 1e-4), models.build("paper", precision=dtypes)
         trainers[name] = SideBySide(see, see, [classifier], [adam], alone)
     trainers["autoencoder"] = Reconstruction(AUTOENCODER, coder, {}, CoupledAdam(1e-3, 1e-4), alone)
     data = _data()
@@ -89,7 +93,7 @@ def main(results_dir: Path) -> None:
         rows += [(name, kind, ms, ms / spent.total()) for kind, ms in spent.most_common(ROWS)]
     table = pd.DataFrame(rows, columns=["step", "operation", "milliseconds", "share"])
     print(table.to_string(float_format="{:.3f}".format))
-    files.write_text(results_dir / "profile.csv", table.to_csv(index=False, float_format="%.3f"))
+    files.write_text(results_dir / f"profile-{processor.kind()}.csv", table.to_csv(index=False, float_format="%.3f"))
 
 
 if __name__ == "__main__":

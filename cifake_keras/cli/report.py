@@ -16,8 +16,7 @@ def tables(results_dir: Path) -> None:
 
     from cifake_keras.report import tables
 
-    tables.write(results_dir)
-    tables.show(results_dir, Console())
+    tables.write(results_dir, Console())
 
 
 @click.command()

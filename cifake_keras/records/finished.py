@@ -1,6 +1,7 @@
 """The finished cells of a results folder, checked: each is what its folder says, and all belong together."""
 
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from operator import itemgetter
 from pathlib import Path
@@ -49,7 +50,8 @@ def read(results_dir: Path) -> list[list[FinishedCell]]:
     Raises UserError where there is none, where one is not what a finished cell writes, or where they do not belong
     together: a mean over seeds of different kernels or images would mean nothing.
     """
-    done = [read_cell(folder) for folder in cells.finished(results_dir)]
+    with ThreadPoolExecutor() as threads:  # their weights are hashed, megabytes each
+        done = list(threads.map(read_cell, cells.finished(results_dir)))
     if not done:
         raise UserError(f"{results_dir} has no finished cell: no {cells.METRICS} below runs/; train first.")
     _agree(results_dir, done, "presets", lambda cell: cell.preset)

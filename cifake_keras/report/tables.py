@@ -53,10 +53,11 @@ class _Phase:
         return self.cells[0].preset
 
 
-def write(results_dir: Path) -> list[Path]:
+def write(results_dir: Path, console: Console | None = None) -> list[Path]:
     """Writes `tables/` below a results folder: grid.csv, and table1..4 of the phases with finished cells.
 
-    Raises UserError where no cell is finished, or where the cells do not belong together.
+    console: where Tables 3 and 4, those of the accuracies, are shown too. Raises UserError where no cell is finished,
+    or where the cells do not belong together.
     """
     phases, seen = _phases(results_dir)
     texts = {"grid.csv": form.csv(pd.concat([phase.grid for phase in phases]))}
@@ -71,12 +72,13 @@ def write(results_dir: Path) -> list[Path]:
     texts |= {f"{name}.csv": form.csv(table) for name, table in evidence.tables(seen).items()}
     for name, text in texts.items():
         write_text(results_dir / "tables" / name, text)
+    if console:
+        _show(phases, console)
     return [results_dir / "tables" / name for name in texts]
 
 
-def show(results_dir: Path, console: Console) -> None:
-    """Prints Tables 3 and 4, those of the accuracies."""
-    for phase in _phases(results_dir)[0]:
+def _show(phases: list[_Phase], console: Console) -> None:
+    for phase in phases:
         console.print(_accuracies_title(phase), style="bold", markup=False, highlight=False)
         for block in _blocks(phase):
             console.print(block.terminal())
@@ -194,24 +196,25 @@ def _blocks(phase: _Phase) -> list[Block]:
 
 def _block(phase: _Phase, classifier: str, evaluation: str) -> Block:
     rows = phase.accuracies.query("classifier == @classifier and evaluation == @evaluation")
-    ours = {(row.condition, row.test_set): _spread(row) for row in rows.itertuples()}
+    ours = {(row.condition, row.test_set): row for row in rows.itertuples()}
     paper = _paper(phase.preset, phase.phase.name, classifier, evaluation)
     columns, cells = [], {name: [condition.title] for name, condition in protocol.CONDITIONS.items()}
     for test in phase.phase.tests:
         columns += [(test.title, _test_counts(phase, test.name), False)] + [("paper", "", True)] * bool(paper)
         for name, row in cells.items():
-            published = _published(rows, name, test.name) or form.percent(paper.get(name, {}).get(test.name))
-            row += [ours.get((name, test.name), DASH)] + [published] * bool(paper)
+            measured = ours.get((name, test.name))
+            row += [_spread(measured) if measured else DASH]
+            if paper:
+                row += [_published(measured) or form.percent(paper.get(name, {}).get(test.name))]
     title = f"{form.capital(protocol.CLASSIFIERS[classifier].title)}, {evaluation} evaluation"
     return Block(title, columns, [*cells.values(), *_floor_rows(phase, bool(paper))])
 
 
-def _published(rows: pd.DataFrame, condition: str, test_set: str) -> str:
+def _published(ours: Any) -> str:
     """The paper's number and whether it lies in our interval; nothing where there is no interval."""
-    ours = rows.query("condition == @condition and test_set == @test_set")
-    if ours.empty or "inside" not in ours or pd.isna(ours["inside"].iloc[0]):
+    if not ours or pd.isna(ours.inside):
         return ""
-    return f"{form.percent(ours['paper'].iloc[0])} {'in' if ours['inside'].iloc[0] == 'yes' else 'out'}"
+    return f"{form.percent(ours.paper)} {'in' if ours.inside == 'yes' else 'out'}"
 
 
 def _floor_rows(phase: _Phase, beside_paper: bool) -> Iterator[list[str]]:
@@ -232,7 +235,7 @@ def _spread(row: Any) -> str:
 
 
 def _test_counts(phase: _Phase, test_set: str) -> str:
-    rows = phase.accuracies.query("test_set == @test_set")
+    rows = phase.accuracies[phase.accuracies["test_set"] == test_set]
     return "(missing)" if rows.empty else f"({rows.n_real.iloc[0]:,} + {rows.n_fake.iloc[0]:,})"
 
 

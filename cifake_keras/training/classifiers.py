@@ -102,8 +102,12 @@ class SideBySide(keras.Model):
     def _step(self, data: Data, see: Callable, of_one: Callable) -> dict[str, tf.Tensor]:
         batch, labels = data
         images = see(replicas.occupied(batch))
-        pairs = zip(self.classifiers, self.optimizers, strict=True)
-        scores = [of_one(classifier, optimizer, images, labels) for classifier, optimizer in pairs]
+        scores: list[tuple[tf.Tensor, tf.Tensor]] = []
+        for classifier, optimizer in zip(self.classifiers, self.optimizers, strict=True):
+            # One after the other, lest the activations of all be in memory together.
+            with tf.control_dependencies([losses for losses, _ in scores[-1:]]):
+                taken = tf.identity(images)
+            scores.append(of_one(classifier, optimizer, taken, labels))
         for mean, values in zip(self.means, zip(*scores, strict=True), strict=True):
             mean.update_state(tf.concat(values, axis=1))
         return {mean.name: mean.result() for mean in self.means}
@@ -115,8 +119,10 @@ class SideBySide(keras.Model):
         with tf.GradientTape() as tape:
             losses, right = _score(forward(classifier, images), labels)
             loss = replicas.part_of_mean(losses)
-        optimizer.apply(tape.gradient(loss, classifier.trainable_variables), classifier.trainable_variables)
-        return losses, right
+        gradients = tape.gradient(loss, classifier.trainable_variables)
+        optimizer.apply(gradients, classifier.trainable_variables)
+        with tf.control_dependencies(gradients):
+            return tf.identity(losses), right
 
 
 def _score(logits: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

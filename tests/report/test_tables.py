@@ -25,7 +25,7 @@ def text(results, name):
 
 def shown(results, width=100):
     console = Console(width=width, file=io.StringIO())
-    tables.show(results, console)
+    tables.write(results, console)
     return console.file.getvalue().replace(tables.DASH, "-")
 
 

@@ -1,0 +1,25 @@
+"""Which kind of processor this is: by the fastest arithmetic that it has for networks."""
+
+import os
+import re
+from pathlib import Path
+
+# By kind, the flag of /proc/cpuinfo that it has; the fastest first.
+KINDS = {"amx_bf16": "amx_bf16", "avx512_bf16": "avx512_bf16", "avx512": "avx512f", "avx2": "avx2"}
+
+CORES = len(os.sched_getaffinity(0))
+
+
+def kind() -> str:
+    return kind_of(Path("/proc/cpuinfo").read_text())
+
+
+def kind_of(cpuinfo: str) -> str:
+    flags = set(cpuinfo.split())
+    return next((kind for kind, flag in KINDS.items() if flag in flags), "other")
+
+
+def described() -> dict:
+    """For the record of a measurement."""
+    model = re.search(r"model name\s*:\s*(.*)", Path("/proc/cpuinfo").read_text())
+    return {"kind": kind(), "model": model[1] if model else "unknown", "cores": CORES}
