@@ -28,7 +28,7 @@ def data_dir(tmp_path_factory) -> Path:
 
 
 # Minutes each.
-LONGEST = ("docs/test_pages", "study/test_grid", "docs/test_study", "docs/test_readme", "runtime/test_executors")
+LONGEST = "docs/test_pages", "study/test_grid", "scripts/test_kills", "docs/test_study", "docs/test_readme"
 
 
 def pytest_collection_modifyitems(items):
