@@ -27,7 +27,12 @@ def data_dir(tmp_path_factory) -> Path:
     return folder
 
 
+# Minutes each.
+LONGEST = "docs/test_pages", "study/test_grid", "scripts/test_kills", "docs/test_study", "docs/test_readme"
+
+
 def pytest_collection_modifyitems(items):
-    """Files with slow tests come first, so that processes which share the files end at about the same time."""
+    """The longest files come first, then those with slow tests, so that processes which share them end together."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow)
+    first = {Path(__file__).parent / f"{name}.py": place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: (first.get(item.path, len(LONGEST)), item.path not in slow))

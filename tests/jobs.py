@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
-import tensorflow as tf
 
 from cifake_keras.runtime.errors import UserError
 
@@ -53,6 +52,8 @@ class Hunger(Write):
     """Takes more memory than its process may have."""
 
     def run(self) -> None:
+        import tensorflow as tf
+
         limit = psutil.Process().memory_info().vms + 2**28
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
         tf.ones([2**30])
@@ -64,12 +65,9 @@ def tasks(folder: Path) -> list[Write]:
 
 
 def failing(folder: Path) -> list[Write]:
-    fails, dies = Fail(folder / "fails"), Die(folder / "dies")
-    return [fails, Write(folder / "blocked", fails), dies, *tasks(folder)]
-
-
-def hungry(folder: Path) -> list[Write]:
-    return [Hunger(folder / "hungry"), *tasks(folder)]
+    fails = Fail(folder / "fails")
+    others = Write(folder / "blocked", fails), Die(folder / "dies"), Hunger(folder / "hungry")
+    return [fails, *others, *tasks(folder)]
 
 
 def refused() -> None:

@@ -27,7 +27,8 @@ ELSEWHERE = {
     "make test-fast": "part of it too",
     "make lint": "fetches what it needs",
     "make bench": "half an hour; tests/scripts/test_bench.py has it in short",
-    "make paper": "sweeps; it is run with --no-sweep, and sweeps are in tests/study/test_grid.py",
+    "make paper": "sweeps, which are in tests/study/test_grid.py; its other commands are run one by one",
+    "make paper GRID_OPTIONS=--no-sweep": "its commands are run one by one, and `make demo` runs both phases",
     "make paper-available LISTS=FOLDER_OF_THE_AUTHORS_LISTS": "five seeds; its commands are run one by one",
     "pip install 'cifake-keras[ray]'": "installed with the tests",
     "cifake-keras data prepare image_folder --from images --generator SDv1.5 --beam "
@@ -72,7 +73,8 @@ class Clone:
 
     def run(self, *line: str) -> None:
         path = f"{self.folder / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}"
-        environment = {**os.environ, **self.options, "PATH": path, "PYTHONPATH": str(self.folder)}
+        # The processes of the tests fill the cores, and each of a grid's takes seconds to import TensorFlow.
+        environment = {**os.environ, "JOBS": "1", **self.options, "PATH": path, "PYTHONPATH": str(self.folder)}
         environment["GIT_CEILING_DIRECTORIES"] = str(self.folder.parent)  # it is no repository's part
         streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
         done = subprocess.run(line, cwd=self.folder, env=environment, text=True, **streams)

@@ -10,7 +10,7 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 from PIL import Image
 
 from cifake_keras import protocol
@@ -92,16 +92,21 @@ def bound() -> None:
         ctypes.CDLL(None).prctl(24, capability)  # PR_CAPBSET_DROP
 
 
+def run(*arguments: object, **options) -> Result:
+    """Runs cifake-keras in this process, which has imported TensorFlow long ago."""
+    return CliRunner().invoke(main, [str(argument) for argument in arguments], **options)
+
+
 def output_of(*arguments: object) -> str:
     """What a command says that does what it should, in this process."""
-    result = CliRunner().invoke(main, [str(argument) for argument in arguments], catch_exceptions=False)
+    result = run(*arguments, catch_exceptions=False)
     assert result.exit_code == 0, result.output
     return result.output
 
 
 def refused(*arguments: object) -> str:
     """The sentence that a command ends with; there is one, and no traceback."""
-    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+    result = run(*arguments)
     return one_sentence(result.exit_code, result.output)
 
 

@@ -227,8 +227,7 @@ def test_arrays_on_a_full_disk(data_dir, disk):
 def test_results_on_a_full_disk(data_dir, disk, tmp_path):
     """The classifier's weights alone are 8 MB."""
     folders = ("--data-dir", data_dir, "--results-dir", disk, "--saved-models-dir", tmp_path / "saved_models")
-    done = command(*RUN, *folders)
-    assert "No space left on device" in one_sentence(done.returncode, done.stdout + done.stderr)
+    assert "No space left on device" in refused(*RUN, *folders)
     (folder,) = disk.rglob("seed-0")
     assert {path.name for path in folder.iterdir()} == {cells.CONFIG, "log.txt"}, "no half of a file"
     assert cells.state(folder) == cells.UNFINISHED

@@ -7,7 +7,7 @@ import sys
 
 import numpy as np
 import pytest
-from support import noise, noise_png
+from support import noise, noise_png, run
 
 from cifake_keras import load_detector
 from cifake_keras.detector import PRETRAINED
@@ -65,8 +65,7 @@ def test_settings_of_keras_do_not_matter_on_the_command_line(tmp_path):
     (tmp_path / ".keras" / "keras.json").write_text(json.dumps(settings))
     (tmp_path / "a.png").write_bytes(noise_png(0))
     line = ("explain", tmp_path / "a.png", "--output", "-")
-    pictures = [
-        subprocess.run([sys.executable, "-m", "cifake_keras.cli", *line], env=os.environ | home, capture_output=True)
-        for home in ({}, {"HOME": str(tmp_path), "KERAS_BACKEND": "jax"})
-    ]
-    assert pictures[0].stdout.startswith(b"\x89PNG") and pictures[1].stdout == pictures[0].stdout
+    expected = run(*line).stdout_bytes
+    program, environment = [sys.executable, "-m", "cifake_keras.cli"], {"HOME": str(tmp_path), "KERAS_BACKEND": "jax"}
+    done = subprocess.run([*program, *line], env=os.environ | environment, capture_output=True)
+    assert expected.startswith(b"\x89PNG") and done.stdout == expected

@@ -1,4 +1,4 @@
-"""cifake-keras predict and explain, as a user runs them."""
+"""cifake-keras predict and explain: what they answer, refuse and leave alone."""
 
 import csv
 import io
@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from PIL import Image
-from support import command, make_deep, noise_png, one_sentence, output_of, picture, refused
+from support import command, make_deep, noise_png, one_sentence, output_of, picture, refused, run
 
 from cifake_keras import load_detector
 from cifake_keras.cli import main
@@ -55,7 +55,7 @@ def test_a_folder_is_answered_in_every_format(folder):
 
 
 def test_paths_come_from_standard_input(folder):
-    done = command("predict", "-", "--format", "csv", input=f"{folder / 'b.jpg'}\n\n{folder / 'deeper'}\n")
+    done = run("predict", "-", "--format", "csv", input=f"{folder / 'b.jpg'}\n\n{folder / 'deeper'}\n")
     assert [row["path"] for row in rows(done.stdout)] == [str(folder / "b.jpg"), str(folder / "deeper" / "c.jpg")]
 
 
@@ -65,13 +65,13 @@ def test_what_a_folder_holds_besides_is_told_in_every_format(form, folder, tmp_p
     (tmp_path / "a.jpg").write_bytes(picture(1, True))
     for number in range(5):
         (tmp_path / f".{number}").touch()
-    done = command("predict", tmp_path, "--format", form)
+    done = run("predict", tmp_path, "--format", form)
     hidden = ", ".join(str(tmp_path / f".{number}") for number in range(3))
-    assert (done.returncode, done.stderr) == (0, f"{hidden} and 2 more: is hidden\n")
+    assert (done.exit_code, done.stderr) == (0, f"{hidden} and 2 more: is hidden\n")
     (tmp_path / "elsewhere").symlink_to(folder)
     (tmp_path / "gone").symlink_to("nowhere")
-    done = command("predict", tmp_path, "--format", form)
-    assert done.returncode == 1 and "elsewhere: is a link to a folder" in done.stderr
+    done = run("predict", tmp_path, "--format", form)
+    assert done.exit_code == 1 and "elsewhere: is a link to a folder" in done.stderr
     assert done.stderr.endswith("Error: 2 of 3 could not be answered, for the reasons above.\n")
     assert [done.stdout.count(word) for word in ("is hidden", "is a link to nothing", "a.jpg")] == (
         [0, 0, 1] if form == "table" else [5, 1, 1]
@@ -81,8 +81,8 @@ def test_what_a_folder_holds_besides_is_told_in_every_format(form, folder, tmp_p
 def test_folders_deeper_than_the_system_takes_are_told(tmp_path):
     (tmp_path / "deep").mkdir()
     make_deep(tmp_path / "deep")
-    done = command("predict", tmp_path / "deep")
-    too_deep, error = done.stderr.splitlines()[0], one_sentence(done.returncode, done.stderr)
+    done = run("predict", tmp_path / "deep")
+    too_deep, error = done.stderr.splitlines()[0], one_sentence(done.exit_code, done.stderr)
     assert too_deep.endswith("is too deep: its path is longer than the system takes") and "was no image" in error
 
 
@@ -105,14 +105,14 @@ def test_a_list_that_is_none_is_refused(encoding, end, folder):
 
 def test_the_threshold_decides_the_verdict(folder):
     for threshold, verdict in ((0, "FAKE"), (1, "REAL")):
-        done = command("predict", folder, "--threshold", threshold, "--format", "csv")
+        done = run("predict", folder, "--threshold", threshold, "--format", "csv")
         assert {row["verdict"] for row in rows(done.stdout) if not row["error"]} == {verdict}
 
 
 @pytest.mark.parametrize("threshold", ["1.5", "-0.1", "nan"])
 def test_a_threshold_that_is_no_probability_is_refused(threshold, folder):
-    done = command("predict", folder, "--threshold", threshold)
-    assert done.returncode == 2 and "from 0 to 1" in done.stderr and not done.stdout
+    done = run("predict", folder, "--threshold", threshold)
+    assert done.exit_code == 2 and "from 0 to 1" in done.stderr and not done.stdout
 
 
 def test_what_cannot_be_read_is_told_and_the_rest_answered(folder, tmp_path):
@@ -123,8 +123,8 @@ def test_what_cannot_be_read_is_told_and_the_rest_answered(folder, tmp_path):
     names = ("empty", "none.jpg", "cut.jpg", "enormous.png", "absent.jpg")
     wrong = [tmp_path / name for name in names]
     output = tmp_path / "answers.csv"
-    done = command("predict", wrong[0], folder / "a.jpg", *wrong[1:], "--format", "csv", "--output", output)
-    assert done.returncode == 1 and not done.stdout and "Traceback" not in done.stderr
+    done = run("predict", wrong[0], folder / "a.jpg", *wrong[1:], "--format", "csv", "--output", output)
+    assert done.exit_code == 1 and not done.stdout and "Traceback" not in done.stderr
     errors = {row["path"]: row["error"] for row in rows(output.read_text())}
     assert errors.pop(str(folder / "a.jpg")) == "" and errors.keys() == set(map(str, wrong))
     told = dict(line.split(": ", 1) for line in done.stderr.splitlines())
@@ -137,9 +137,9 @@ def test_what_cannot_be_read_is_told_and_the_rest_answered(folder, tmp_path):
 
 def test_nothing_to_answer_is_status_2_and_writes_nothing(folder, tmp_path):
     for paths in ([folder / "notes.txt"], [tmp_path]):
-        done = command("predict", *paths, "--output", tmp_path / "answers")
-        assert done.returncode == 2 and "no image" in done.stderr and not (tmp_path / "answers").exists()
-    assert command("predict", "-", input="").returncode == 2
+        done = run("predict", *paths, "--output", tmp_path / "answers")
+        assert done.exit_code == 2 and "no image" in done.stderr and not (tmp_path / "answers").exists()
+    assert run("predict", "-", input="").exit_code == 2
 
 
 @pytest.mark.parametrize("kind", ["link", "pipe", "device", "dangling"])
@@ -171,8 +171,8 @@ def test_a_dash_is_standard_output(folder):
 def test_a_model_that_is_none_is_one_sentence(folder, tmp_path):
     (tmp_path / "model.keras").write_bytes(b"\x80\x04")
     for model in ("model.keras", "absent", "absent.tflite"):
-        done = command("predict", folder, "--model", tmp_path / model)
-        assert done.returncode == 2 and len(done.stderr.splitlines()) == 1 and str(tmp_path / model) in done.stderr
+        done = run("predict", folder, "--model", tmp_path / model)
+        assert done.exit_code == 2 and len(done.stderr.splitlines()) == 1 and str(tmp_path / model) in done.stderr
 
 
 def test_many_images_are_answered_by_several_processes_as_by_one(folder, tmp_path):
@@ -228,8 +228,8 @@ def test_the_public_names_cost_nothing_until_used():
 def test_explanations_are_a_row_an_image(folder, tmp_path):
     (tmp_path / "large.png").write_bytes(noise_png(1, 100))
     output = tmp_path / "explanation.png"
-    done = command("explain", folder / "a.jpg", folder / "notes.txt", tmp_path / "large.png", "--output", output)
-    assert done.returncode == 1 and done.stdout.strip() == str(output) and "notes.txt: not an image" in done.stderr
+    done = run("explain", folder / "a.jpg", folder / "notes.txt", tmp_path / "large.png", "--output", output)
+    assert done.exit_code == 1 and done.stdout.strip() == str(output) and "notes.txt: not an image" in done.stderr
     with Image.open(output) as image:
         rows = np.split(np.asarray(image.convert("RGB"))[60:], 2)
         panels = [panel for row in rows for panel in np.split(row[:, 16:], 4, axis=1)]
@@ -237,5 +237,5 @@ def test_explanations_are_a_row_an_image(folder, tmp_path):
 
 
 def test_too_many_images_for_one_picture_are_refused(folder, tmp_path):
-    done = command("explain", *[folder / "a.jpg"] * 51, "--output", tmp_path / "explanation.png")
-    assert done.returncode == 2 and "at most 50" in done.stderr
+    done = run("explain", *[folder / "a.jpg"] * 51, "--output", tmp_path / "explanation.png")
+    assert done.exit_code == 2 and "at most 50" in done.stderr

@@ -1,6 +1,7 @@
 """Tasks shared by processes: each done once, by whoever is alive; what fails is kept and told."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from jobs import Write, broken, failing, hungry, refused, tasks
+from jobs import Write, broken, failing, refused, tasks
 
 from cifake_keras.runtime import executors, files, interruption
 from cifake_keras.runtime.errors import UserError
@@ -20,42 +21,51 @@ def settle(folder: Path, build, jobs: int):
     return executors.settle(Local(jobs), build(folder), f"test_executors:{build.__name__}", folder)
 
 
-@pytest.mark.parametrize("jobs", [1, pytest.param(3, marks=pytest.mark.slow)])
-def test_each_task_is_done_once_and_after_what_it_needs(tmp_path, jobs):
-    assert settle(tmp_path, tasks, jobs) is None
-    assert all(len((task.folder / "done").read_text().splitlines()) == 1 for task in tasks(tmp_path))
-    assert not list(tmp_path.glob("*.claim"))
+def each_was_done_once(folder: Path) -> bool:
+    return all(len((task.folder / "done").read_text().splitlines()) == 1 for task in tasks(folder))
+
+
+def test_each_task_is_done_once_and_after_what_it_needs(tmp_path):
+    assert settle(tmp_path, tasks, 1) is None
+    assert each_was_done_once(tmp_path) and not list(tmp_path.glob("*.claim"))
+
+
+@pytest.fixture(scope="module")
+def failed(tmp_path_factory):
+    """A folder where two processes have done what could be done, and the error that names what could not."""
+    folder = tmp_path_factory.mktemp("failed")
+    return folder, settle(folder, failing, 2)
 
 
 @pytest.mark.slow
-def test_what_fails_is_recorded_and_the_others_go_on(tmp_path):
-    unfinished = settle(tmp_path, failing, 2)
-    assert unfinished.status == 1 and str(unfinished).startswith("3 of 25 failed")
+def test_several_processes_do_each_task_once(failed):
+    folder, _ = failed
+    assert each_was_done_once(folder) and not any(task.claim.exists() for task in tasks(folder))
+
+
+@pytest.mark.slow
+def test_what_fails_is_recorded_and_the_others_go_on(failed):
+    """An error, what needs its job, a process that is killed and one that has no memory."""
+    folder, unfinished = failed
+    assert unfinished.status == 1 and str(unfinished).startswith("4 of 26 failed")
     for line in (
         "fails: ValueError: the first line (see ",
         "blocked: needs fails",
         "dies: its process ended with status",
+        "hungry: ResourceExhaustedError: ",
     ):
         assert line in str(unfinished)
-    assert all(task.done() for task in tasks(tmp_path))
-    record = (tmp_path / "fails" / "failure.txt").read_text()
+    record = (folder / "fails" / "failure.txt").read_text()
     assert "Traceback" in record and 'raise ValueError("the first line' in record
 
 
 @pytest.mark.slow
-def test_a_task_without_memory_fails_alone(tmp_path):
-    unfinished = settle(tmp_path, hungry, 2)
-    assert str(unfinished).startswith("1 of 23 failed") and "hungry: ResourceExhaustedError: " in str(unfinished)
-    assert all(task.done() for task in tasks(tmp_path))
-
-
-@pytest.mark.slow
-def test_what_failed_is_tried_again(tmp_path):
-    assert settle(tmp_path, failing, 2)
-    (tmp_path / "dies" / "done").touch()
-    (tmp_path / "fails" / "done").touch()
-    assert settle(tmp_path, failing, 1) is None
-    assert (tmp_path / "blocked" / "done").exists() and not list(tmp_path.rglob("failure.txt"))
+def test_what_failed_is_tried_again(failed, tmp_path):
+    folder = shutil.copytree(failed[0], tmp_path / "again")
+    for name in ("fails", "dies", "hungry"):
+        (folder / name / "done").touch()
+    assert settle(folder, failing, 1) is None
+    assert (folder / "blocked" / "done").exists() and not list(folder.rglob("failure.txt"))
 
 
 WORK = "import sys, test_executors as t, pathlib; t.executors.work(t.{}(pathlib.Path(sys.argv[1])))"
@@ -87,7 +97,7 @@ def test_whoever_has_to_wait_says_for_what(tmp_path, capsys, monkeypatch):
 def test_what_keeps_processes_from_working_is_told(tmp_path):
     for build, error in ((refused, UserError("no images")), (broken, RuntimeError("a bug"))):
         with pytest.raises(type(error), match=str(error)):
-            Local(2).settle(tasks(tmp_path), f"test_executors:{build.__name__}")
+            Local(2).settle(tasks(tmp_path)[-1:], f"test_executors:{build.__name__}")
 
 
 def unlucky(folder: Path) -> list[Write]:
@@ -107,7 +117,7 @@ def test_a_process_that_is_killed_before_it_begins_leaves_the_work_to_the_others
     Local(2).settle(tasks(tmp_path), f"test_executors:{unlucky.__name__}", tmp_path)
     assert all(task.done() for task in tasks(tmp_path))
     with pytest.raises(UserError, match="All processes of --jobs ended before they could begin"):
-        Local(2).settle([Write(tmp_path / "a"), Write(tmp_path / "b")], f"test_executors:{doomed.__name__}", tmp_path)
+        Local(2).settle([Write(tmp_path / "a")], f"test_executors:{doomed.__name__}", tmp_path)
 
 
 class Replace(Write):

@@ -13,7 +13,7 @@ from cifake_keras.training import replicas
 
 TESTS = Path(__file__).parents[1]
 
-# 161 images and batches of 16: the last batch is a single one, and a replica goes empty. Of 43 images for validation
+# 33 images and batches of 16: the last batch is a single one, and a replica goes empty. Of 43 images for validation
 # the only batch is odd. The classifiers' on two is stopped in its second epoch, and resumed.
 FITTED = """
 import json, sys
@@ -53,14 +53,14 @@ def described(history):
 
 told = {}
 for learner, strategy in (("classifiers", "none"), ("autoencoder", "none"), ("autoencoder", "mirrored")):
-    noting = Noting(image_set(161).stores["x"])
-    (history,) = fit(learner, ImageSet(image_set(161).examples, {"x": noting}), strategy)
+    noting = Noting(image_set(33).stores["x"])
+    (history,) = fit(learner, ImageSet(image_set(33).examples, {"x": noting}), strategy)
     told[f"{learner} {strategy}"] = described(history)
     told[f"{learner} {strategy} seen"] = noting.seen
 try:
-    fit("classifiers", stopping(image_set(161), 15), "mirrored", Path(sys.argv[2]))
+    fit("classifiers", stopping(image_set(33), 5), "mirrored", Path(sys.argv[2]))
 except Interrupted:
-    (history,) = fit("classifiers", image_set(161), "mirrored", Path(sys.argv[2]))
+    (history,) = fit("classifiers", image_set(33), "mirrored", Path(sys.argv[2]))
     told["classifiers mirrored"] = described(history)
 print(json.dumps(told))
 """
@@ -68,7 +68,7 @@ print(json.dumps(told))
 
 @pytest.fixture(scope="module")
 def told(tmp_path_factory):
-    """Histories by learner and strategy, 22 steps each, and the rows of the images in the order in which they came."""
+    """Histories by learner and strategy, 6 steps each, and the rows of the images in the order in which they came."""
     line = [sys.executable, "-c", FITTED, str(TESTS), str(tmp_path_factory.mktemp("folder"))]
     done = subprocess.run(line, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -88,7 +88,7 @@ def test_two_devices_learn_what_one_does(told, learner):
 def test_two_devices_see_every_image_once_an_epoch_in_the_same_order(told):
     seen = told["autoencoder mirrored seen"]
     assert seen == told["autoencoder none seen"] == told["classifiers none seen"]
-    assert sorted(seen[:161]) == sorted(seen[161:]) == list(range(161))
+    assert sorted(seen[:33]) == sorted(seen[33:]) == list(range(33))
 
 
 def test_one_device_alone_is_refused():
