@@ -1,7 +1,8 @@
 """Image files to pixels in TensorFlow's operations alone, as `sources.reading` decodes them.
 
-AutoGraph makes operations of what is written as Python here. No operation can be tried: one that fails ends the whole
-batch. So what a file says of itself is read before any of it is decoded, and what it says must be right.
+AutoGraph makes operations of what is written as Python here, where one thing is looked at only if another holds. No
+operation can be tried: one that fails ends the whole batch. So what a file says of itself is read before any of it is
+decoded, and what it says must be right.
 """
 
 import functools
@@ -24,6 +25,9 @@ _WEBP_CHUNKS = (b"ANMF", b"EXIF")
 
 # Sections of a container that are looked at; PNG of ordinary programs have one for 8,192 bytes.
 _MAX_SECTIONS = 20_000
+
+# Of functions that have nothing but operations: AutoGraph takes seconds to look through them all.
+_unconverted = tf.autograph.experimental.do_not_convert
 
 
 def decode(contents: tf.Tensor, size: int, kernel: str) -> tf.Tensor:
@@ -99,6 +103,7 @@ def _pixels(content: tf.Tensor, sections: tf.Tensor) -> tf.Tensor:
     return _upright(tf.ensure_shape(pixels, [None, None, 4]), sections[-1])
 
 
+@_unconverted
 def _is_size(width: tf.Tensor, height: tf.Tensor) -> tf.Tensor:
     sides = tf.cast([width, height], tf.int64)
     return tf.reduce_all((sides > 0) & (sides <= reading.MAX_SIDE)) & (tf.reduce_prod(sides) <= reading.MAX_PIXELS)
@@ -117,24 +122,26 @@ def _is_readable_jpeg(sections: tf.Tensor) -> tf.Tensor:
     return readable
 
 
+@_unconverted
 def _is_readable_png(content: tf.Tensor, sections: tf.Tensor) -> tf.Tensor:
     """A transparent colour of 16 bits is refused as in `sources.png`."""
     is_whole = sections[1] != b""
-    is_refused = _big(content, 24, 1) == 16 and sections[0] != b""
-    return _is_size(_big(content, 16, 4), _big(content, 20, 4)) and is_whole and not is_refused
+    is_refused = (_big(content, 24, 1) == 16) & (sections[0] != b"")
+    return _is_size(_big(content, 16, 4), _big(content, 20, 4)) & is_whole & ~is_refused
 
 
 # WebP
 
 
+@_unconverted
 def _is_webp(content: tf.Tensor) -> tf.Tensor:
-    return _starts(content, b"RIFF") and tf.strings.substr(content, 8, 4) == b"WEBP"
+    return _starts(content, b"RIFF") & (tf.strings.substr(content, 8, 4) == b"WEBP")
 
 
 def _is_readable_webp(content: tf.Tensor, frame: tf.Tensor) -> tf.Tensor:
     """frame: the first of an animation."""
     width, height = _webp_size(content)
-    readable = _is_size(width, height) and _little(content, 4, 4) + 8 <= tf.strings.length(content)
+    readable = _is_size(width, height) & (_little(content, 4, 4) + 8 <= tf.strings.length(content))
     if readable and _is_animated(content):
         readable = False
         if tf.strings.length(frame) > 24:
@@ -142,12 +149,13 @@ def _is_readable_webp(content: tf.Tensor, frame: tf.Tensor) -> tf.Tensor:
                 2 * _little(frame, 0, 3) + _little(frame, 6, 3),
                 2 * _little(frame, 3, 3) + _little(frame, 9, 3),
             )
-            readable = right < width and below < height
+            readable = (right < width) & (below < height)
     return readable
 
 
+@_unconverted
 def _is_animated(content: tf.Tensor) -> tf.Tensor:
-    return tf.strings.substr(content, 12, 4) == b"VP8X" and _little(content, 20, 1) // 2 % 2 == 1
+    return (tf.strings.substr(content, 12, 4) == b"VP8X") & (_little(content, 20, 1) // 2 % 2 == 1)
 
 
 def _webp_size(content: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -189,9 +197,9 @@ def _webp_frame(frame: tf.Tensor, width: tf.Tensor, height: tf.Tensor) -> tf.Ten
 def _is_readable_gif(content: tf.Tensor) -> tf.Tensor:
     width, height, place = _little(content, 6, 2), _little(content, 8, 2), _gif_blocks(content)[1]
     readable = False
-    if _is_size(width, height) and place + 10 < tf.strings.length(content):
+    if _is_size(width, height) & (place + 10 < tf.strings.length(content)):
         left, top, across, down = (_little(content, place + at, 2) for at in (1, 3, 5, 7))
-        readable = left + across <= width and top + down <= height
+        readable = (left + across <= width) & (top + down <= height)
     return readable
 
 
@@ -233,6 +241,7 @@ def _gif_blocks(content: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     return control, place
 
 
+@_unconverted
 def _patched(content: tf.Tensor, place: tf.Tensor, replacement: bytes) -> tf.Tensor:
     after = tf.strings.substr(content, place + len(replacement), tf.strings.length(content))
     return tf.strings.substr(content, 0, place) + replacement + after
@@ -246,22 +255,24 @@ def _is_readable_bmp(content: tf.Tensor) -> tf.Tensor:
     header, bits, compression = _little(content, 14, 4), _little(content, 28, 2), _little(content, 30, 4)
     width, height = tf.abs(_little(content, 18, 4)), tf.abs(_little(content, 22, 4))
     readable = False
-    if header >= 40 and _is_size(width, height):
-        usual = compression == 0 and (bits == 8 or bits == 24 or bits == 32)
+    if (header >= 40) & _is_size(width, height):
+        usual = (compression == 0) & ((bits == 8) | (bits == 24) | (bits == 32))
         is_whole = _bmp_end(content) <= tf.strings.length(content)
         readable = is_whole and (usual or (bits == 32 and _has_masks(content)))
     return readable
 
 
+@_unconverted
 def _bmp_end(content: tf.Tensor) -> tf.Tensor:
     """Where its pixels end, in rows of whole 4 bytes."""
     row = (_little(content, 18, 4) * _little(content, 28, 2) + 31) // 32 * 4
     return _little(content, 10, 4) + row * tf.abs(_little(content, 22, 4))
 
 
+@_unconverted
 def _has_masks(content: tf.Tensor) -> tf.Tensor:
     masks = tf.strings.substr(content, _HEADER, 12) == b"\0\0\xff\0\0\xff\0\0\xff\0\0\0"
-    return _little(content, 30, 4) == 3 and masks
+    return (_little(content, 30, 4) == 3) & masks
 
 
 def _bmp(content: tf.Tensor) -> tf.Tensor:
@@ -296,6 +307,7 @@ def _find(content: tf.Tensor, place: int, section: Callable, kinds: tuple[bytes,
     return found
 
 
+@_unconverted
 def _segment(content: tf.Tensor, place: tf.Tensor) -> tuple:
     """Of a JPEG. Its kind is the marker, and of EXIF what it begins with; the scan is all that follows."""
     marker, length = tf.strings.substr(content, place, 2), _big(content, place + 2, 2)
@@ -305,12 +317,14 @@ def _segment(content: tf.Tensor, place: tf.Tensor) -> tuple:
     return marker + name, place + 4, length - 2, following
 
 
+@_unconverted
 def _png_chunk(content: tf.Tensor, place: tf.Tensor) -> tuple:
     """With its checksum."""
     length = _big(content, place, 4)
     return tf.strings.substr(content, place + 4, 4), place + 8, length + 4, place + 12 + length
 
 
+@_unconverted
 def _webp_chunk(content: tf.Tensor, place: tf.Tensor) -> tuple:
     length = _little(content, place + 4, 4)
     return tf.strings.substr(content, place, 4), place + 8, length, place + 8 + length + length % 2
@@ -321,11 +335,11 @@ def _webp_chunk(content: tf.Tensor, place: tf.Tensor) -> tuple:
 
 def _upright(pixels: tf.Tensor, exif: tf.Tensor) -> tf.Tensor:
     orientation = _orientation(tf.strings.regex_replace(exif, "^Exif\\x00\\x00", ""))
-    if orientation >= 5 and orientation <= 8:
+    if tf.reduce_any(orientation == [5, 6, 7, 8]):
         pixels = tf.transpose(pixels, [1, 0, 2])
-    if orientation == 2 or orientation == 3 or orientation == 6 or orientation == 7:
+    if tf.reduce_any(orientation == [2, 3, 6, 7]):
         pixels = pixels[:, ::-1]
-    if orientation == 3 or orientation == 4 or orientation == 7 or orientation == 8:
+    if tf.reduce_any(orientation == [3, 4, 7, 8]):
         pixels = pixels[::-1]
     return pixels
 
@@ -351,29 +365,35 @@ def _orientation(exif: tf.Tensor) -> tf.Tensor:
 # Parts
 
 
+@_unconverted
 def _starts(content: tf.Tensor, beginning: bytes) -> tf.Tensor:
     return tf.strings.substr(content, 0, len(beginning)) == beginning
 
 
+@_unconverted
 def _levels(content: tf.Tensor, place: tf.Tensor, length: tf.Tensor) -> tf.Tensor:
     """int32 [length]: the bytes there."""
     return tf.cast(tf.io.decode_raw(tf.strings.substr(content, place, length), tf.uint8), tf.int32)
 
 
+@_unconverted
 def _little(content: tf.Tensor, place: tf.Tensor, length: int) -> tf.Tensor:
     """int32, from bytes of which the first counts least."""
     return tf.reduce_sum(_levels(content, place, length) * [256**digit for digit in range(length)])
 
 
+@_unconverted
 def _big(content: tf.Tensor, place: tf.Tensor, length: int) -> tf.Tensor:
     return tf.reduce_sum(_levels(content, place, length) * [256**digit for digit in reversed(range(length))])
 
 
+@_unconverted
 def _opaque(pixels: tf.Tensor) -> tf.Tensor:
     """With a fourth channel, where there is none."""
     return tf.concat([pixels, tf.fill([*tf.unstack(tf.shape(pixels)[:2]), 1], tf.constant(255, tf.uint8))], 2)[..., :4]
 
 
+@_unconverted
 def _placed(pixels: tf.Tensor, left: tf.Tensor, top: tf.Tensor, width: tf.Tensor, height: tf.Tensor) -> tf.Tensor:
     """Transparent around pixels that are smaller than the picture."""
     shape = tf.shape(pixels)
