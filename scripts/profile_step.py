@@ -76,11 +76,18 @@ def operations(step) -> Counter:
     spent: Counter = Counter()
     for plane in space.planes:
         for event in (event for line in plane.lines for event in line.events):
-            # An operation's event is named "where/it/is:Type"; "Class::method" is the runtime's own.
-            _, operation, kind = plane.event_metadata[event.metadata_id].name.partition(":")
-            if operation and kind.isidentifier():
-                spent[kind.removeprefix("_MklNative").removeprefix("_Mkl")] += event.duration_ps / 1e9 / STEPS
+            if kind := _kind(plane.event_metadata[event.metadata_id].name):
+                spent[kind] += event.duration_ps / 1e9 / STEPS
     return spent
+
+
+def _kind(event: str) -> str | None:
+    """The type of the operation that an event is; None of the runtime's own events."""
+    if event == "CpuExecutable::ExecuteAsyncOnStream":
+        return "XLA"
+    # An operation's event is named "where/it/is:Type"; "Class::method" is the runtime's own.
+    _, operation, kind = event.partition(":")
+    return kind.removeprefix("_MklNative").removeprefix("_Mkl") if operation and kind.isidentifier() else None
 
 
 @click.command()
