@@ -61,11 +61,11 @@ tables figures: $(INSTALLED)
 report: tables figures
 	$(BIN)/cifake-keras $@ --results-dir $(RESULTS)
 
-# The processes of the tests share the cores, one more than there are, as tests also wait for others' processes. A file
-# stays in one process, as its tests share what they need.
+# The processes of the tests share the cores; one more of them gains nothing. A file stays in one process, as its tests
+# share what they need.
 test test-fast: export OPENBLAS_NUM_THREADS = 1
 test: $(INSTALLED)
-	$(BIN)/python -m pytest --numprocesses $$(($(JOBS) + 1)) --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
 
 # What does not train and starts no program: for the edit-test loop, of every wing.
 test-fast: $(INSTALLED)
