@@ -5,13 +5,11 @@ import numpy as np
 import parity
 import pytest
 import tensorflow as tf
-from learning import FIXTURE, paper
 
 from cifake_keras import models
 from cifake_keras.conditions import path
 from cifake_keras.protocol import AUTOENCODER
 from cifake_keras.training.forward import forward, relu_pool
-from cifake_keras.training.optimizer import CoupledAdam
 
 
 def differentiated(apply, network: keras.Sequential, images: np.ndarray) -> list[np.ndarray]:
@@ -30,18 +28,6 @@ def test_outputs_and_gradients_are_the_networks_own(name, precision):
     expected = differentiated(lambda network, images: network(images, training=True), network, images)
     for computed, own in zip(differentiated(forward, network, images), expected, strict=True):
         assert np.abs(computed - own).max() <= 1e-5 * max(1, np.abs(own).max())
-
-
-def test_a_training_step_is_pytorchs():
-    network, optimizer = paper(), CoupledAdam(1e-3, 5e-4)
-    cross_entropy = keras.losses.BinaryCrossentropy(from_logits=True)
-    losses = []
-    for _ in range(3):
-        with tf.GradientTape() as tape:
-            loss = cross_entropy(parity.LABELS, forward(network, parity.images()))
-        optimizer.apply(tape.gradient(loss, network.trainable_variables), network.trainable_variables)
-        losses.append(float(loss))
-    assert np.abs(np.array(losses) - FIXTURE["losses"]).max() < 1e-5
 
 
 def test_of_equal_values_the_first_takes_the_gradient():
