@@ -1,13 +1,14 @@
 """Which kind of processor this is: by the fastest arithmetic that it has for networks."""
 
-import os
 import re
 from pathlib import Path
+
+from cifake_keras.runtime import processes
 
 # By kind, the flag of /proc/cpuinfo that it has; the fastest first.
 KINDS = {"amx_bf16": "amx_bf16", "avx512_bf16": "avx512_bf16", "avx512": "avx512f", "avx2": "avx2"}
 
-CORES = len(os.sched_getaffinity(0))
+CORES = processes.cores()
 
 
 def kind() -> str:
