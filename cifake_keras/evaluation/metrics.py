@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 from sklearn import metrics as sk
 
-from cifake_keras.evaluation.statistics import Estimate, estimate
+from cifake_keras.evaluation.statistics import Estimate, estimate, evenly
 from cifake_keras.protocol import FAKE, REAL, THRESHOLD
 
 ECE_BINS = 15
@@ -98,7 +98,7 @@ def expected_calibration_error(labels: np.ndarray, probability_fake: np.ndarray)
 
 
 def _estimate_balanced(correct: np.ndarray, labels: np.ndarray) -> Estimate | None:
-    return estimate(correct, labels, balanced=True) if _both(labels) else None
+    return estimate(correct, labels, evenly(labels)) if _both(labels) else None
 
 
 def _estimate_of_class(label: int, correct: np.ndarray, labels: np.ndarray) -> Estimate | None:

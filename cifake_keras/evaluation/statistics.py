@@ -1,8 +1,11 @@
 """Intervals and paired tests over seeds and test images together. Imports no TensorFlow.
 
+Everything measured here is a mean over seeds of a weighted mean over images, of one value an image: whether the answer
+was right, or its place among the scores of the other class, whose mean is the AUC. The weights make the metric: images
+weigh alike (accuracy), classes alike (balanced accuracy), generators alike among the fakes (a mean over generators).
+
 The seeds of a condition are scored on the same images. The variance of their mean is that of a crossed random-effects
-model, seeds by images: the hierarchical bootstrap's in closed form, without what makes that one's intervals too short
-or too long with few seeds. scripts/simulate_coverage.py compares the two.
+model, seeds by images. scripts/simulate_coverage.py shows how often its intervals hold the truth.
 """
 
 from dataclasses import dataclass
@@ -18,16 +21,35 @@ LEVEL = 0.95
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean over seeds and images, or a difference of two, with its error.
+    """A mean over seeds and images, or a difference of two, with the two parts of its variance.
 
-    With one seed the error is that of the images alone: how much seeds differ is unknown.
+    by_seeds: the part that shows between the seeds, 0 with one seed: how much seeds differ is unknown then. by_images:
+    what the images add to it, with image_freedom degrees of freedom. seed_variance: of one seed's mean over endless
+    images; NaN with one seed.
     """
 
     value: float
-    standard_error: float
-    degrees_of_freedom: float
+    by_seeds: float
+    by_images: float
+    seed_variance: float
     seeds: int
     images: int
+    image_freedom: int
+
+    @property
+    def standard_error(self) -> float:
+        return float(np.sqrt(self.by_seeds + self.by_images))
+
+    @property
+    def degrees_of_freedom(self) -> float:
+        """Of the sum of the two variances: the harmonic mean of their own, weighed by the variances.
+
+        Satterthwaite's weights, the squares, cover too little with three seeds; averaging the quantiles (Cochran and
+        Cox) covers too much. This lies between the two.
+        """
+        total = self.by_seeds + self.by_images
+        inverse = self.by_seeds / max(self.seeds - 1, 1) + self.by_images / self.image_freedom
+        return float(total / inverse) if total else 1.0
 
     @property
     def half_width(self) -> float:
@@ -42,76 +64,123 @@ class Estimate:
     @property
     def p_value(self) -> float:
         """Two-sided, of the true value being zero."""
+        return 2 * self._p_above(abs(self.value))
+
+    def p_beyond(self, margin: float) -> float:
+        """Of the true value lying `margin` or more from zero: the larger p-value of two one-sided tests (TOST).
+
+        Below 0.05 where the 90% interval lies within the margin (Schuirmann, J. Pharmacokin. Biopharm. 15, 1987).
+        """
+        return self._p_above(margin - abs(self.value))
+
+    def _p_above(self, distance: float) -> float:
+        """The chance of an estimate that far above the truth."""
         error = max(self.standard_error, np.finfo(float).tiny)
-        return float(2 * stats.t.sf(abs(self.value) / error, self.degrees_of_freedom))
+        return float(stats.t.sf(distance / error, self.degrees_of_freedom))
 
 
-def estimate(values: np.ndarray, strata: np.ndarray | None = None, balanced: bool = False) -> Estimate:
+def estimate(
+    values: np.ndarray,
+    strata: np.ndarray | None = None,
+    weights: np.ndarray | None = None,
+    groups: np.ndarray | None = None,
+) -> Estimate:
     """The mean over seeds and images of `values`; accuracy where a value is whether an answer was right.
 
-    values: bool or float [seeds, images]. strata: [images], the classes, whose sizes were fixed, not random; they weigh
-    by their size, or alike where `balanced`. Raises UserError where one has a single image.
+    values: bool or float [seeds, images]. strata: [images], the classes and generators, whose sizes were fixed, not
+    random. weights: float [images], of the images in the mean, alike unless given (`evenly`). groups: [images], which
+    images were drawn together, as those of one prompt; each by itself unless given. Raises UserError where a stratum
+    has a single image or group.
     """
     seeds, images = values.shape
     strata = np.zeros(images) if strata is None else strata
-    groups = [values[:, strata == stratum].astype(np.float64) for stratum in np.unique(strata)]
-    if min(group.shape[1] for group in groups) < 2:
-        raise UserError("A class with a single test image has no interval: test on more images of it.")
-    weights = [1 / len(groups) if balanced else group.shape[1] / images for group in groups]
-    weighed = list(zip(weights, groups, strict=True))
-    of_seeds = sum(weight * group.mean(axis=1) for weight, group in weighed)
+    weights = np.ones(images) if weights is None else weights
+    of_seeds = np.average(values, axis=1, weights=weights)
+    drawn = _linearised(values, strata, weights / weights.sum(), groups)
+    of_drawn = drawn.mean(axis=0)
+    interaction = np.sum((drawn - of_drawn) ** 2) / max(seeds - 1, 1)  # of seeds and images, in one seed's mean
     by_seeds = of_seeds.var(ddof=1) / seeds if seeds > 1 else 0.0
-    by_images = max(sum(weight**2 * _variance_by_images(group) for weight, group in weighed), 0.0)
-    freedom = _degrees_of_freedom((by_seeds, max(seeds - 1, 1)), (by_images, images - len(groups)))
-    return Estimate(float(of_seeds.mean()), float(np.sqrt(by_seeds + by_images)), freedom, seeds, images)
+    return Estimate(
+        value=float(of_seeds.mean()),
+        by_seeds=float(by_seeds),
+        by_images=float(max(of_drawn @ of_drawn - interaction / seeds, 0)),
+        seed_variance=float(max(seeds * by_seeds - interaction, 0)) if seeds > 1 else np.nan,
+        seeds=seeds,
+        images=images,
+        image_freedom=max(drawn.shape[1] - len(np.unique(strata)), 1),
+    )
 
 
-def auc(scores: np.ndarray, positive: np.ndarray) -> Estimate:
-    """The area under the ROC curve of one seed's scores, with DeLong's variance (Biometrics 44, 1988).
+def _linearised(values: np.ndarray, strata: np.ndarray, weights: np.ndarray, groups: np.ndarray | None) -> np.ndarray:
+    """float [seeds, groups]: what each group drawn adds to a seed's mean; the sum of squares is the mean's variance.
 
-    scores: float [images]. positive: bool [images]. Raises UserError where a class has a single image.
+    Taylor linearisation of a weighted mean in strata, the ratio estimator of survey statistics (Cochran, Sampling
+    Techniques, 1977, chapter 6): groups may differ in size and span strata.
     """
-    place = np.empty(len(scores))  # the share of the other class that lies on an image's right side, ties half
-    for members, others in ((positive, ~positive), (~positive, positive)):
-        below = stats.rankdata(scores)[members] - stats.rankdata(scores[members])
-        place[members] = below / others.sum()
-    place[~positive] = 1 - place[~positive]
-    return estimate((2 * place - place[positive].mean())[None], positive, balanced=True)
+    linearised = np.empty(values.shape)
+    for inside in (strata == stratum for stratum in np.unique(strata)):
+        drawn = inside.sum() if groups is None else len(np.unique(groups[inside]))
+        if drawn < 2:
+            raise UserError("A class with a single test image has no interval: test on more images of it.")
+        own, share = values[:, inside].astype(np.float64), weights[inside]
+        deviations = own - np.average(own, axis=1, weights=share)[:, None]
+        linearised[:, inside] = deviations * share * np.sqrt(drawn / (drawn - 1))
+    if groups is None:
+        return linearised
+    _, places = np.unique(groups, return_inverse=True)
+    return np.stack([np.bincount(places, of_seed) for of_seed in linearised])
 
 
-def _variance_by_images(values: np.ndarray) -> float:
-    """The share of the images in the variance of the mean, beyond what shows between the seeds.
+def evenly(classes: np.ndarray, strata: np.ndarray | None = None) -> np.ndarray:
+    """float [images], of sum 1: weights by which classes weigh alike, and within a class its strata.
 
-    The interaction of seeds and images, which shows between the seeds too, is taken out; the result may be below zero.
+    classes, strata: [images]. With the fakes' generators as strata and a single one of photographs, a mean with these
+    weights is the mean over generators of what each gives against the same photographs.
     """
-    seeds, images = values.shape
-    of_images = values.mean(axis=0)
-    variance = of_images.var(ddof=1) / images
-    if seeds == 1:
-        return variance
-    residuals = values - of_images - values.mean(axis=1, keepdims=True) + of_images.mean()
-    return variance - np.vdot(residuals, residuals) / ((seeds - 1) * (images - 1)) / (seeds * images)
-
-
-def _degrees_of_freedom(*parts: tuple[float, int]) -> float:
-    """Of a sum of independent variances, each given with its own: their harmonic mean, weighed by the variances.
-
-    Satterthwaite's weights, the squares, cover too little with three seeds; averaging the quantiles (Cochran and Cox)
-    covers too much. This lies between the two.
-    """
-    total = sum(variance for variance, _ in parts)
-    return float(total / sum(variance / freedom for variance, freedom in parts)) if total else 1.0
+    strata = np.zeros(len(classes)) if strata is None else strata
+    weights = np.empty(len(classes))
+    for inside in (classes == name for name in np.unique(classes)):
+        _, places, counts = np.unique(strata[inside], return_inverse=True, return_counts=True)
+        weights[inside] = 1 / (len(counts) * counts[places])
+    return weights / weights.sum()
 
 
 def difference(
-    values_a: np.ndarray, values_b: np.ndarray, strata: np.ndarray | None = None, balanced: bool = False
+    values_a: np.ndarray,
+    values_b: np.ndarray,
+    strata: np.ndarray | None = None,
+    weights: np.ndarray | None = None,
+    groups: np.ndarray | None = None,
 ) -> Estimate:
     """The mean of a - b of two conditions, paired by seed and image: their values, as `estimate` takes them.
 
     Raises UserError where their shapes differ.
     """
     _require_pairs(values_a, values_b)
-    return estimate(values_a.astype(np.float64) - values_b, strata, balanced)
+    return estimate(values_a.astype(np.float64) - values_b, strata, weights, groups)
+
+
+def auc_values(scores: np.ndarray, positive: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """float [seeds, images]: values whose mean is the area under the ROC curve, and its variance DeLong's.
+
+    scores: float [seeds, images]. positive: bool [images]. weights: those of `evenly`; `estimate` and `difference`
+    take the values with the same. An image's place is the share of the other class that lies on its right side, ties
+    half (DeLong et al., Biometrics 44, 1988); twice its distance from the AUC counts, as each class weighs one half.
+    """
+    places = np.empty(scores.shape)
+    for own, others in ((positive, ~positive), (~positive, positive)):
+        for of_seed, place in zip(scores, places, strict=True):
+            place[own] = _share_below(of_seed[own], of_seed[others], weights[others])
+    places[:, ~positive] = 1 - places[:, ~positive]
+    return 2 * places - np.average(places, axis=1, weights=weights)[:, None]
+
+
+def _share_below(scores: np.ndarray, others: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """The weighted share of `others` below each score, ties half."""
+    order = np.argsort(others)
+    shares = np.concatenate([[0], np.cumsum(weights[order])]) / weights.sum()
+    below, not_above = (np.searchsorted(others[order], scores, side) for side in ("left", "right"))
+    return (shares[below] + shares[not_above]) / 2
 
 
 def mcnemar(correct_a: np.ndarray, correct_b: np.ndarray) -> list[float]:

@@ -148,7 +148,9 @@ def _intervals(labels: np.ndarray, probability: np.ndarray, scores: dict) -> dic
         return {}
     fake = labels == FAKE
     right = (probability >= scores["threshold"])[None] == fake
-    estimates = metrics.estimates(right, labels) | {"auc": statistics.auc(probability, fake)}
+    weights = statistics.evenly(fake)
+    area = statistics.estimate(statistics.auc_values(probability[None], fake, weights), fake, weights)
+    estimates = metrics.estimates(right, labels) | {"auc": area}
     return {name: np.clip(estimate.interval, 0, 1).round(4).tolist() for name, estimate in estimates.items()}
 
 
