@@ -32,6 +32,8 @@ SIGNED: Range = (-1.0, 1.0)
 
 # A probability_fake at or above this is called FAKE.
 THRESHOLD = 0.5
+# Where else FAKE may begin: at the best threshold of the validation images; of an AUC at any.
+FIXED, AT_VALIDATION, ANY = ("fixed", "validation", "any")
 
 # Of a source that falls short, preset `available` gives this share to the test sets.
 TEST_SHARE = 1 / 3
@@ -294,6 +296,17 @@ class Reading:
         return replace(condition, steps=tuple(replacements.get(step.name, step) for step in condition.steps))
 
 
+@dataclass(frozen=True)
+class Question:
+    """Whether condition a does better than b on the matched images of a test set; `threshold`, where FAKE begins."""
+
+    a: str
+    b: str
+    test_set: str
+    metric: str
+    threshold: str
+
+
 def _generator(name: str, dataset: str, archive: str) -> Source:
     command = f"cifake-keras data prepare image_folder --generator {name}"
     citation = "Lu et al., Seeing is not always believing, NeurIPS Datasets and Benchmarks 2023, arXiv 2304.13023"
@@ -552,6 +565,27 @@ PAPER_ACCURACY = {
         "autoencoded": {"in_sample": 79.8, "sdv21": 76.7, "cogview2": 71.4},
     },
 }
+
+
+# The verdicts' level, of tests and, as 1 - 2 x SIGNIFICANCE, of the interval that has to lie within a margin.
+SIGNIFICANCE = 0.05
+
+# Differences smaller than these count as none: two points of accuracy, 0.02 of AUC.
+MARGINS = {"accuracy": 0.02, "balanced_accuracy": 0.02, "auc": 0.02}
+
+
+def _questions(test_set: str, metric: str, threshold: str) -> tuple[Question, ...]:
+    pairs = (("autoencoded", "baseline"), ("autoencoded", "perturbed"), ("perturbed_autoencoded", "perturbed"))
+    return tuple(Question(a, b, test_set, metric, threshold) for a, b in pairs)
+
+
+# The family of Phase 1, over which p-values are corrected.
+QUESTIONS = (
+    *_questions("equal_size", "auc", ANY),
+    *_questions("equal_size", "balanced_accuracy", AT_VALIDATION),
+    *_questions("sdv15", "accuracy", FIXED),
+    *_questions("cifake", "accuracy", FIXED),
+)
 
 
 def phases(preset: str, scale: float = 1.0) -> dict[str, Phase]:

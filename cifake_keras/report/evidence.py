@@ -119,9 +119,9 @@ def _of_cell(phase: Examined, scores: Scores, evaluation: str, path: str) -> Ite
     """Nothing where it was not scored on the path; no threshold of validation images where it was not on those."""
     if path not in scores.paths:
         return
-    thresholds = {"fixed": 0.0}
+    thresholds = {protocol.FIXED: 0.0}
     if evaluation in scores.validation:
-        thresholds["validation"] = best_threshold(scores.validation_labels, scores.validation[evaluation])
+        thresholds[protocol.AT_VALIDATION] = best_threshold(scores.validation_labels, scores.validation[evaluation])
     for test, places in phase.tests():
         labels, logits = phase.labels[places], scores.paths[path][places]
         for choice, threshold in (thresholds | {"oracle": best_threshold(labels, logits)}).items():
