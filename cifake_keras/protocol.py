@@ -449,6 +449,9 @@ CONDITIONS = {
     )
 }
 
+# The conditions that others are compared with: without anything, and with what an autoencoder is said to better.
+REFERENCES = ("baseline", "perturbed")
+
 STEPS = {step.name: step for condition in CONDITIONS.values() for step in condition.steps}
 
 CLASSIFIERS = {

@@ -27,8 +27,8 @@ CIFAR_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog",
 
 # The robustness view that gives every test set the compression of CIFAKE's own files.
 REENCODED = "jpeg-75"
-# The condition that others are compared with.
-BASELINE = next(iter(protocol.CONDITIONS))
+# The condition that controls are compared with.
+BASELINE = protocol.REFERENCES[0]
 
 
 def tables(phases: list[Examined]) -> dict[str, pd.DataFrame]:
@@ -181,9 +181,15 @@ def _bins(labels: np.ndarray, probability: np.ndarray) -> Iterator[dict]:
 
 def comparisons(phase: Examined) -> Iterator[dict]:
     """Differences of conditions on the same images and seeds, in points; Holm over the phase's table."""
-    rows = list(_pairs(phase))
-    adjusted = statistics.holm(np.array([row["p"] for row in rows])) if rows else np.empty(0)
-    for row, p_holm in zip(rows, adjusted, strict=True):
+    yield from _corrected(list(_pairs(phase)))
+
+
+def _corrected(rows: list[dict]) -> Iterator[dict]:
+    """The rows, with p-values that Holm corrected over all that have one."""
+    p_values = np.array([row["p"] for row in rows], float)
+    tested = ~np.isnan(p_values)
+    p_values[tested] = statistics.holm(p_values[tested]) if tested.any() else []
+    for row, p_holm in zip(rows, p_values, strict=True):
         yield row | {"p_holm": float(p_holm)}
 
 
@@ -329,17 +335,24 @@ def robustness(phase: Examined) -> Iterator[dict]:
 
 
 def _dispersion(phase: Examined) -> Iterator[dict]:
-    """The mean over seeds and images of each measure, and its difference from the baseline's on the same images.
+    """The mean over seeds and images of each measure, and its difference from each reference's on the same images.
 
-    n: the images that all seeds have a map of; Grad-CAM finds no evidence in some.
+    n: the images that all seeds have a map of; Grad-CAM finds no evidence in some. Holm over the phase's table. The
+    likeness to maps of random weights is a check of the maps, and not compared.
     """
+    yield from _corrected(list(_dispersions(phase)))
+
+
+def _dispersions(phase: Examined) -> Iterator[dict]:
     for key, named in _keys(phase):
         measures = [name for name in (*MEASURES, SIMILARITY) if name in phase.measures(key)]
         for method, measure in itertools.product(phase.methods(key), measures):
             values = _measured(phase, key, method, measure, phase.seeds[key])
             estimate = statistics.estimate(values[:, np.isfinite(values).all(axis=0)])
             row = {"method": method, "measure": measure, "value": estimate.value, "half_width": estimate.half_width}
-            yield named | row | _from_baseline(phase, key, method, measure) | {"n": estimate.images}
+            differences = list(_from_references(phase, key, method, measure)) if measure in MEASURES else []
+            for difference in differences or [{"against": ""} | _NO_DIFFERENCE]:
+                yield named | row | {"n": estimate.images} | difference
 
 
 def _measured(phase: Examined, key: Key, method: str, measure: str, seeds: list[int]) -> np.ndarray:
@@ -348,15 +361,15 @@ def _measured(phase: Examined, key: Key, method: str, measure: str, seeds: list[
     return np.stack([of_seed.loc[of_seed["method"] == method, measure] for of_seed in chosen])
 
 
-def _from_baseline(phase: Examined, key: Key, method: str, measure: str) -> dict[str, float]:
-    """Of the seeds that both have; the p-value is not adjusted."""
-    baseline = key._replace(condition=BASELINE)
-    seeds = _common_seeds(phase, key, baseline)
-    if key == baseline or not seeds:
-        return _NO_DIFFERENCE
-    if method not in phase.methods(baseline) or measure not in phase.measures(baseline):
-        return _NO_DIFFERENCE
-    own, other = (_measured(phase, of, method, measure, seeds) for of in (key, baseline))
-    whole = np.isfinite([own, other]).all(axis=(0, 1))
-    estimate = statistics.difference(own[:, whole], other[:, whole])
-    return {"difference": estimate.value, "difference_half_width": estimate.half_width, "p": estimate.p_value}
+def _from_references(phase: Examined, key: Key, method: str, measure: str) -> Iterator[dict]:
+    """A row a reference that comes before the condition, of the seeds that both have."""
+    for name in itertools.takewhile(lambda name: name != key.condition, protocol.REFERENCES):
+        reference = key._replace(condition=name)
+        seeds = _common_seeds(phase, key, reference)
+        if not seeds or method not in phase.methods(reference) or measure not in phase.measures(reference):
+            continue
+        own, other = (_measured(phase, of, method, measure, seeds) for of in (key, reference))
+        whole = np.isfinite([own, other]).all(axis=(0, 1))
+        estimate = statistics.difference(own[:, whole], other[:, whole])
+        difference = {"difference": estimate.value, "difference_half_width": estimate.half_width}
+        yield {"against": name} | difference | {"p": estimate.p_value}

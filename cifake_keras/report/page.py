@@ -103,10 +103,10 @@ def _sections() -> tuple[_Section, ...]:
             "dispersion",
             "Saliency, measured",
             "How far importance is spread over the pixels of in-sample test images drawn at random. More "
-            "dispersed: higher entropy, lower Gini, lower share of the top 10%. The difference is from the "
-            "baseline, on the same images; its p-values are not corrected.",
-            ("condition", "method", "measure"),
-            ("value", "difference", "p", "n"),
+            "dispersed: higher entropy, lower Gini, lower share of the top 10%. Differences are from the condition "
+            "named, on the same images; p (Holm) is corrected over the whole table.",
+            ("condition", "method", "measure", "against"),
+            ("value", "difference", "p", "p_holm", "n"),
             fractions=True,
         ),
     )
@@ -147,6 +147,7 @@ def _table(results_dir: Path, phase: protocol.Phase, section: _Section) -> dict 
     tests = titles | {test.name: test.title for test in phase.tests}
     names = [name for name in section.names if name in rows]
     values = [name for name in section.values if name in rows]
+    rows = rows.fillna(dict.fromkeys(names, form.DASH))
     texts = [
         [str(tests.get(row[name], row[name])) for name in names]
         + [_number(row, name, section.fractions) for name in values]

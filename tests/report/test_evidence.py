@@ -157,10 +157,25 @@ def test_best_threshold_is_the_best():
         assert balanced_accuracy_score(labels, scores >= chosen) == pytest.approx(max(values))
 
 
-def test_dispersion_is_compared_with_the_baselines(results):
-    found = rows(results, "dispersion", measure="entropy").set_index("condition")
-    assert found.loc["perturbed", "value"] == pytest.approx(0.65) and found.loc["perturbed", "difference"] == 0
-    assert np.isnan(found.loc["baseline", "difference"])
+def test_dispersion_is_compared_with_the_baseline_and_the_perturbed(results):
+    for seed in (0, 1):
+        examine(results, "autoencoded", seed, logits())
+        path = results / f"runs/phase1/autoencoded/paper/seed-{seed}/examination/dispersion.csv"
+        frame = pd.read_csv(path)
+        frame.assign(entropy=frame["entropy"] + [0.2, 0.21, 0.22, 0.23]).to_csv(path, index=False)
+    found = rows(results, "dispersion", measure="entropy").set_index(["condition", "against"])
+    assert list(found.index) == [
+        ("baseline", ""),
+        ("perturbed", "baseline"),
+        ("autoencoded", "baseline"),
+        ("autoencoded", "perturbed"),
+    ]
+    assert found.loc[("perturbed", "baseline"), "value"] == pytest.approx(0.65)
+    assert found["difference"].tolist() == pytest.approx([np.nan, 0, 0.215, 0.215], nan_ok=True)
+    tested = rows(results, "dispersion").dropna(subset="p")
+    assert len(tested) == 9 and set(tested["measure"]) == {"entropy", "gini", "top_share"}, "no check among them"
+    smallest = tested["p"].min()
+    assert tested["p_holm"].min() == pytest.approx(min(9 * smallest, 1), rel=0.1)
 
 
 def test_scores_of_other_images_are_refused(results):
