@@ -8,6 +8,8 @@ in conditions/, those of classifiers of files in models/.
 
 import itertools
 import json
+import re
+import shlex
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -38,6 +40,13 @@ FIXED, AT_VALIDATION, ANY = ("fixed", "validation", "any")
 # Of a source that falls short, preset `available` gives this share to the test sets.
 TEST_SHARE = 1 / 3
 
+# Photographs and fakes that are to differ in nothing but their origin are cut to this size: the largest that all
+# generators have, and nine photographs in ten.
+NATIVE_SIZE = 256
+
+# Quality of JPEG, whose tables are those of CIFAKE's own files; their chroma subsampling is 4:2:0.
+JPEG_QUALITY = 75
+
 # Of 55,000 images for training and validation, the paper validates on 5,000.
 VALIDATION_SHARE = 1 / 11
 
@@ -59,12 +68,36 @@ class Features:
 
 
 @dataclass(frozen=True)
+class Excerpt:
+    """What a source takes of an archive that holds other files too, and how its images are made alike.
+
+    members: a regular expression of the ends of their paths. label: REAL or FAKE. side: of the square, in pixels, that
+    is cut out of the middle of each image.
+    """
+
+    members: str
+    label: str = "FAKE"
+    side: int = NATIVE_SIZE
+
+    @property
+    def pattern(self) -> re.Pattern[str]:
+        """Its first group is what an image is called."""
+        return re.compile(rf"(?:^|/)({self.members})$")
+
+    @property
+    def step(self) -> str:
+        """What each image is put through when it is prepared."""
+        return f"cut to the {self.side} x {self.side} pixels in its middle, then JPEG quality {JPEG_QUALITY}, 4:2:0"
+
+
+@dataclass(frozen=True)
 class Source:
     """A set of images and where it is kept.
 
     name: how phases and tables call it. dataset: its TFDS name and config below the data folder.
     command: what prepares it. origin: where its files come from, under which licence, and whom to cite.
     archive: the name of the file that `data prepare all` looks for; none where the images are made.
+    excerpt: what is taken of the archive; None takes all of it as it is.
     """
 
     name: str
@@ -74,6 +107,7 @@ class Source:
     licence: str = ""
     citation: str = ""
     archive: str = ""
+    excerpt: Excerpt | None = None
 
 
 @dataclass(frozen=True)
@@ -307,10 +341,49 @@ class Question:
     threshold: str
 
 
+_STABLE_DIFFUSION = "Rombach et al., High-Resolution Image Synthesis with Latent Diffusion Models, CVPR 2022"
+_OPEN_RAIL = "CreativeML Open RAIL-M, as the repository's code"
+
+
 def _generator(name: str, dataset: str, archive: str) -> Source:
     command = f"cifake-keras data prepare image_folder --generator {name}"
     citation = "Lu et al., Seeing is not always believing, NeurIPS Datasets and Benchmarks 2023, arXiv 2304.13023"
     return Source(name, dataset, command, "Hugging Face: InfImagine/FakeImageDataset", "Apache-2.0", citation, archive)
+
+
+def _excerpt(
+    name: str, dataset: str, archive: str, excerpt: Excerpt, origin: str, licence: str, citation: str
+) -> Source:
+    option = "photographs" if excerpt.label == CLASSES[REAL] else "generator"
+    command = f"cifake-keras data prepare image_folder --{option} {shlex.quote(name)}"
+    return Source(name, dataset, command, origin, licence, citation, archive, excerpt)
+
+
+def _drawbench(version: str, file: str) -> Source:
+    """The folder of an image, as Colors/1, is that of its prompt, which all three versions share."""
+    return _excerpt(
+        f"DrawBench SD{version}",
+        f"image_folder/drawbenchsd{version.replace('.', '')}",
+        "drawbench-glance.zip",
+        Excerpt(rf"[^/]+/\d+/{file}_seed_0\.jpg"),
+        "GitHub: kennymckormick/DrawBench-Glance",
+        "none stated",
+        f"{_STABLE_DIFFUSION}; Saharia et al., Imagen, NeurIPS 2022, arXiv 2205.11487, for the prompts",
+    )
+
+
+def _samples(name: str, dataset: str, repository: str) -> Source:
+    """What a fork of CompVis/stable-diffusion has made with its script txt2img.py."""
+    archive = f"sd-{repository.partition('/')[0].lower()}.zip"
+    excerpt = Excerpt(r"outputs/txt2img-samples/samples/\d+\.png")
+    return _excerpt(name, dataset, archive, excerpt, f"GitHub: {repository}", _OPEN_RAIL, _STABLE_DIFFUSION)
+
+
+def _anatomy(name: str, dataset: str, folder: str, citation: str) -> Source:
+    """Images of people, of a study on how well generators know their anatomy."""
+    excerpt = Excerpt(rf"images/{folder}/[^/]+/[^/]+\.png")
+    origin = "GitHub: hastingslab-org/ai-human-images"
+    return _excerpt(name, dataset, "ai-human-images.zip", excerpt, origin, "none stated", citation)
 
 
 def _procedural(name: str) -> Source:
@@ -342,6 +415,53 @@ SOURCES = {
         _generator("IFv1", "image_folder/ifv1", "if-v1.zip"),
         _generator("SDv2.1", "image_folder/sdv21", "sd-v2-1.zip"),
         _generator("CogView2", "image_folder/cogview2", "cogview2.zip"),
+        _excerpt(
+            "ImageNet native",
+            "image_folder/imagenetnative",
+            "imagen.zip",
+            Excerpt(r"imagen/n\d+_[^/]+\.jpg", label="REAL"),
+            "GitHub: ajschumacher/imagen",
+            "none stated; ImageNet's terms of access, for research that is not commercial",
+            "Deng et al., ImageNet, CVPR 2009, and Schumacher, Sampling ImageNet (2017)",
+        ),
+        _excerpt(
+            "VOC",
+            "image_folder/voc",
+            "voc-pose.zip",
+            Excerpt(r"images/20\d\d_\d{6}\.jpg", label="REAL"),
+            "GitHub: mateusrafael4/Atividade_programacao_pose_estimation",
+            "none stated; Flickr's terms of use",
+            "Everingham et al., The PASCAL Visual Object Classes Challenge, IJCV 88 (2010) 303-338, and Cao et al., "
+            "Cross-Domain Adaptation for Animal Pose Estimation, ICCV 2019",
+        ),
+        _drawbench("v1.4", "CompVis-stable-diffusion-v1-4"),
+        _drawbench("v1.5", "runwayml-stable-diffusion-v1-5"),
+        _drawbench("v2.1", "stabilityai-stable-diffusion-2-1"),
+        _samples("SDv1.1", "image_folder/sdv11", "bento170502/stable-diffusion"),
+        _samples("SDv1 Extile1", "image_folder/sdv1extile1", "Extile1/stable-diffusion"),
+        _samples("SDv1 JoshCLWren", "image_folder/sdv1joshclwren", "JoshCLWren/stable-diffusion"),
+        Source(
+            "SD",
+            "image_folder/sd",
+            "cifake-keras data prepare image_folder --generator SD --from sd-unversioned.zip",
+            "not known: a Stable Diffusion of unknown version",
+            "none stated",
+            _STABLE_DIFFUSION,
+            "sd-unversioned.zip",
+            Excerpt(r"\d{4}\.jpg"),
+        ),
+        _anatomy(
+            "DALL-E 3",
+            "image_folder/dalle3",
+            "dall-e3",
+            "Betker et al., Improving Image Generation with Better Captions (2023)",
+        ),
+        _anatomy(
+            "Stable Cascade",
+            "image_folder/stablecascade",
+            "stable_cascade",
+            "Pernias et al., Würstchen, ICLR 2024, arXiv 2306.00637",
+        ),
         _procedural("camera"),
         _procedural("telephone"),
         _procedural("nearest"),
@@ -510,8 +630,8 @@ READINGS = {
     )
 }
 
-# What test images are put through to see how a detector bears it; ours, not the paper's. JPEG: quality, at 75 with the
-# tables and the subsampling of CIFAKE's own files. Blur: sigma in pixels. Noise: standard deviation in levels of 255.
+# What test images are put through to see how a detector bears it; ours, not the paper's. JPEG: quality, 75 being
+# that of CIFAKE's own files. Blur: sigma in pixels. Noise: standard deviation in levels of 255.
 # Resize: to so many pixels and back to 32.
 ALTERATIONS = {
     "jpeg": Alteration("JPEG quality", (95, 85, 75, 50, 30)),

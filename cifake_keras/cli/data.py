@@ -56,8 +56,6 @@ def prepare(
         raise click.UsageError("--generator and --photographs go with image_folder alone.")
     if kaggle and (source != "cifake" or origin or mirror):
         raise click.UsageError("--kaggle goes with cifake alone, and not with --from or --mirror.")
-    if photographs and not origin:
-        raise click.UsageError("photographs of your own are not fetched: give their folder or zip archive with --from.")
     if source == "procedural":
         if origin or beam:
             raise click.UsageError("procedural images are made, not read: leave --from and --beam out.")
@@ -93,9 +91,10 @@ def _fetch_and_prepare(source: str, data_dir: Path, mirror: str | None, kaggle: 
     from cifake_keras.runtime.progress import say
     from cifake_keras.sources import prepared
     from cifake_keras.sources.fetching import origins
-    from cifake_keras.sources.image_folder import slug
+    from cifake_keras.sources.image_folder import one_class
 
-    dataset = f"image_folder/{slug(chosen['title'])}" if source == "image_folder" else source
+    named = source == "image_folder"
+    dataset = f"{source}/{one_class(chosen['title'], chosen['label']).name}" if named else source
     if prepared.find(data_dir, dataset):
         prepared.prepare(source, data_dir, **chosen)
         return
@@ -117,12 +116,15 @@ def list_(data_dir: Path) -> None:
     from rich.console import Console
 
     Console(markup=False, emoji=False).print(_table(data_dir))
-    for (origin, licence), sources in itertools.groupby(
+    for (origin, licence), group in itertools.groupby(
         protocol.SOURCES.values(), key=lambda source: (source.origin, source.licence)
     ):
-        names, commands = zip(*((source.name, source.command) for source in sources), strict=True)
-        click.echo(f"\n{', '.join(names)}" + (f", from {origin}\nlicence: {licence}" if origin else ""))
-        click.echo("\n".join(dict.fromkeys(commands)))
+        sources = list(group)
+        names = ", ".join(source.name for source in sources)
+        steps = dict.fromkeys(source.excerpt.step for source in sources if source.excerpt)
+        terms = [f"{names}, from {origin}", f"licence: {licence}", *(f"each image: {step}" for step in steps)]
+        click.echo("\n" + "\n".join(map(click.wrap_text, terms if origin else [names])))
+        click.echo("\n".join(dict.fromkeys(source.command for source in sources)))
 
 
 def _table(data_dir: Path) -> "Table":

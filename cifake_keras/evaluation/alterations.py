@@ -1,14 +1,12 @@
 """Altered test images: re-encoded, blurred, with noise, resized. On the host, uint8 to uint8."""
 
-import io
 from collections.abc import Callable
 
 import numpy as np
-from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 from cifake_keras.protocol import IMAGE_SIZE
-from cifake_keras.sources.reading import resize
+from cifake_keras.sources.reading import compressed, resize
 
 
 def alter(images: np.ndarray, family: str, level: float) -> np.ndarray:
@@ -19,14 +17,6 @@ def alter(images: np.ndarray, family: str, level: float) -> np.ndarray:
 def _each(change: Callable[[np.ndarray, int], np.ndarray]) -> Callable[[np.ndarray, float], np.ndarray]:
     """Image by image, where levels are whole numbers."""
     return lambda images, level: np.stack([change(image, int(level)) for image in images])
-
-
-@_each
-def _jpeg(image: np.ndarray, quality: int) -> np.ndarray:
-    """Pillow's own subsampling, 4:2:0, is that of CIFAKE's files."""
-    buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, "JPEG", quality=quality)
-    return np.asarray(Image.open(buffer))
 
 
 @_each
@@ -47,4 +37,4 @@ def _levels(images: np.ndarray) -> np.ndarray:
     return np.clip(np.round(images), 0, 255).astype(np.uint8)
 
 
-_FAMILIES = {"jpeg": _jpeg, "blur": _blur, "noise": _noise, "resize": _resize}
+_FAMILIES = {"jpeg": _each(compressed), "blur": _blur, "noise": _noise, "resize": _resize}

@@ -17,12 +17,12 @@ def prepare(folder: Path, data_dir: Path, **options: Any) -> None:
     options: further ones of `prepared.prepare`. Raises UserError where there is no such folder, or no archive in it.
     """
     archives = find(folder)
-    for source in SOURCES.values():
-        if source.archive and source.name not in archives:
-            say(f"no {source.archive} below {folder}: going on without {source.name}")
-    for name, archive in archives.items():
+    for archive, sources in _archives().items():
+        if sources[0] not in archives:
+            say(f"no {archive} below {folder}: going on without {', '.join(sources)}")
+    for name, origin in archives.items():
         dataset, _, config = SOURCES[name].dataset.partition("/")
-        prepared.prepare(dataset, data_dir, origin=archive, config=config or None, **options)
+        prepared.prepare(dataset, data_dir, origin=origin, config=config or None, **options)
 
 
 def find(folder: Path) -> dict[str, Path]:
@@ -30,14 +30,23 @@ def find(folder: Path) -> dict[str, Path]:
     if not folder.is_dir():
         raise UserError(f"{folder} is not a folder; docs/study.md says which archives it should hold.")
     files = list(_files(folder))
-    names = {source.name: source.archive for source in SOURCES.values() if source.archive}
     archives = {
-        source: archive
-        for source, name in names.items()
-        if (archive := next((path for path in files if path.name == name), None))
+        source: path
+        for archive, sources in _archives().items()
+        if (path := next((path for path in files if path.name == archive), None))
+        for source in sources
     }
     if not archives:
-        raise UserError(f"{folder} holds none of {', '.join(names.values())}; docs/study.md says where they come from.")
+        raise UserError(f"{folder} holds none of {', '.join(_archives())}; docs/study.md says where they come from.")
+    return archives
+
+
+def _archives() -> dict[str, list[str]]:
+    """The names of the archives, and of the sources that each serves."""
+    archives: dict[str, list[str]] = {}
+    for source in SOURCES.values():
+        if source.archive:
+            archives.setdefault(source.archive, []).append(source.name)
     return archives
 
 

@@ -6,18 +6,24 @@ from typing import NamedTuple
 
 import numpy as np
 
+from cifake_keras.protocol import JPEG_QUALITY
 from cifake_keras.sources import reading
 from cifake_keras.sources.fingerprint import digest
 
 
 class Entry(NamedTuple):
-    """member: its name in the origin, from `walk.find`. The other fields describe the example."""
+    """member: its name in the origin, from `walk.find`.
+
+    side: of the square that is cut out of its middle and compressed; 0 leaves it as it is. The other fields describe
+    the example.
+    """
 
     member: str
     split: str
     filename: str
     label: str
     generator: str
+    side: int = 0
 
 
 class Outcome(NamedTuple):
@@ -44,12 +50,18 @@ def outcomes(contents: Iterable[tuple[Entry, bytes | reading.UnreadableImage]]) 
             if isinstance(content, reading.UnreadableImage):
                 raise content
             pixels = reading.decode(content)
+            image = _cut(pixels, entry.side) if entry.side else pixels
         except reading.UnreadableImage as error:
             yield Outcome(filename, None, (str(error),))
         else:
             texts = {"label": entry.label, "generator": entry.generator, "filename": filename}
-            record = entry.split, entry.label, entry.generator, digest(pixels), *_file(content, pixels)
-            yield Outcome(filename, {"image": reading.encode_png(pixels), **texts}, record)
+            record = entry.split, entry.label, entry.generator, digest(image), *_file(content, pixels)
+            yield Outcome(filename, {"image": reading.encode_png(image), **texts}, record)
+
+
+def _cut(pixels: np.ndarray, side: int) -> np.ndarray:
+    """uint8 [side, side, 3], its last compression that of every other image that is cut."""
+    return reading.compressed(reading.square(pixels, side), JPEG_QUALITY)
 
 
 def _file(content: bytes, pixels: np.ndarray) -> tuple:

@@ -7,10 +7,10 @@ from typing import Any, ClassVar
 
 import tensorflow_datasets as tfds
 
-from cifake_keras.protocol import SOURCES
+from cifake_keras.protocol import SOURCES, Excerpt, Source
 from cifake_keras.runtime.errors import UserError
 from cifake_keras.runtime.text import named
-from cifake_keras.sources import walk
+from cifake_keras.sources import recurrences, walk
 from cifake_keras.sources.builder import SourceBuilder
 from cifake_keras.sources.entries import Entry
 
@@ -29,46 +29,73 @@ def slug(title: str) -> str:
 class OneClass(tfds.core.BuilderConfig):
     """title: the generator's name, for instance "SDv1.5", or a name for the photographs. label: REAL or FAKE.
 
-    The config's name is the title's slug.
+    excerpt: what is taken of the origin; None takes all of it as it is. The config's name is the title's slug.
     """
 
     name: str = ""
     title: str = ""
     label: str = "FAKE"
+    excerpt: Excerpt | None = None
 
     def __post_init__(self) -> None:
-        self.name, self.description = slug(self.title), self.title
+        self.name = slug(self.title)
+        self.description = f"{self.title}, each image {self.excerpt.step}" if self.excerpt else self.title
         if not self.name:
             raise UserError(f"{self.title!r} has no letter a-z or digit to name a folder by; give another name.")
+
+    def filename(self, member: str) -> str:
+        """What an example is called; empty where the source does not take it."""
+        if self.excerpt is None:
+            return member
+        match = self.excerpt.pattern.search(member)
+        return match[1] if match else ""
+
+
+def _of_study(source: Source) -> OneClass:
+    return OneClass(title=source.name, label=source.excerpt.label if source.excerpt else "FAKE", excerpt=source.excerpt)
 
 
 class ImageFolder(SourceBuilder):
     """One class of images: those of a generator (FAKE), or photographs (REAL).
 
-    The study's generators are configs by name; `title` and `label` make another one.
+    Those of the study are configs by name; `title` and `label` make another one.
     """
 
     BUILDER_CONFIGS: ClassVar = [
-        OneClass(title=source.name) for source in SOURCES.values() if source.dataset.startswith("image_folder/")
+        _of_study(source) for source in SOURCES.values() if source.dataset.startswith("image_folder/")
     ]
     MANUAL_DOWNLOAD_INSTRUCTIONS = "<config>.zip, or a folder <config>."
 
     def __init__(
         self, *, title: str | None = None, label: str = "FAKE", config: str | OneClass | None = None, **options: Any
     ):
-        super().__init__(config=_config(title, label) if title else config, **options)
+        super().__init__(config=one_class(title, label) if title else config, **options)
 
     def entries(self, dl_manager: tfds.download.DownloadManager) -> dict[str, list[Entry]]:
-        name, label = self.builder_config.name, self.builder_config.label
-        origin = self.place(dl_manager, f"{name}.zip", name)
+        config: OneClass = self.builder_config
+        origin = self.place(dl_manager, f"{config.name}.zip", config.name)
         found = walk.find(origin)
-        if not found.images:
+        images = [member for member in found.images if config.filename(member)]
+        if not images:
+            kinds = f"of {config.title}" if found.images else "(JPEG, PNG, WebP, GIF or BMP)"
             instead = found.instead("name a folder or zip archive with some with --from")
-            raise UserError(f"{origin} holds no images (JPEG, PNG, WebP, GIF or BMP); {instead}.")
-        _check_one_class(origin, found.images)
-        self.leave_out(found.left_out)
-        generator = self.builder_config.title if label == "FAKE" else ""
-        return {"train": [Entry(member, "train", member, label, generator) for member in found.images]}
+            raise UserError(f"{origin} holds no images {kinds}; {instead}.")
+        _check_one_class(origin, images)
+        self.leave_out((name, reason) for name, reason in found.left_out if config.filename(name))
+        return {"train": self._distinct([_entry(member, config) for member in images])}
+
+    def _distinct(self, listed: list[Entry]) -> list[Entry]:
+        """Without the images that the study has already."""
+        recurring = recurrences.of(self.builder_config.title)
+        names = {entry.filename for entry in listed}
+        self.leave_out((name, reason) for name, reason in recurring.items() if name in names)
+        return [entry for entry in listed if entry.filename not in recurring]
+
+
+def _entry(member: str, config: OneClass) -> Entry:
+    generator = config.title if config.label == "FAKE" else ""
+    side = config.excerpt.side if config.excerpt else 0
+    return Entry(member, "train", config.filename(member), config.label, generator, side)
 
 
 def _check_one_class(origin: Path, members: list[str]) -> None:
@@ -84,10 +111,12 @@ def _check_one_class(origin: Path, members: list[str]) -> None:
         )
 
 
-def _config(title: str, label: str) -> OneClass:
-    """The study's own config where it has one of that name: TFDS takes no second."""
+def one_class(title: str, label: str) -> OneClass:
+    """The study's own config where it has one of that name: TFDS takes no second. Raises UserError where that is of
+    the other class."""
     config = OneClass(title=title, label=label)
     known = ImageFolder.builder_configs.get(config.name, config)
     if known.label != label:
-        raise UserError(f"{known.title} is a generator of the study; give the photographs another name.")
+        kinds = {"FAKE": "a generator", "REAL": "a set of photographs"}
+        raise UserError(f"{known.title} is {kinds[known.label]} of the study; give yours another name.")
     return known

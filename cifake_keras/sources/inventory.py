@@ -9,6 +9,8 @@ from cifake_keras.runtime.errors import UserError
 from cifake_keras.sources import prepared
 from cifake_keras.sources.fetching.origins import ORIGINS
 
+_UNUSED = ["no phase of the paper"]
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -33,7 +35,8 @@ class Entry:
     @property
     def count(self) -> str:
         """How many images, and of how many where some are missing."""
-        return f"{self.images:,}" if self.state == "ready" else f"{self.images:,} of {self.wanted:,}"
+        enough = self.images >= self.wanted
+        return f"{self.images:,}" if enough else f"{self.images:,} of {self.wanted:,}"
 
 
 def entries(data_dir: Path) -> list[Entry]:
@@ -43,7 +46,7 @@ def entries(data_dir: Path) -> list[Entry]:
     for _, group in groupby(SOURCES.values(), key=lambda source: source.command):
         sources = list(group)
         images = sum(available.pop(source.dataset, 0) for source in sources)
-        title, used = sources[0].name, uses(sources[0].name)
+        title, used = sources[0].name, uses(sources[0].name) or _UNUSED
         if len(sources) > 1:
             title, used = sources[0].dataset.partition("/")[0], [f"the demo ({len(sources)} recipes)"]
         size = sum(_size(data_dir / source.dataset) for source in sources)
@@ -53,7 +56,7 @@ def entries(data_dir: Path) -> list[Entry]:
 
 
 def _other(data_dir: Path, dataset: str, images: int) -> Entry:
-    return Entry(dataset, ["no phase of the paper"], images, 0, _size(data_dir / dataset))
+    return Entry(dataset, _UNUSED, images, 0, _size(data_dir / dataset))
 
 
 def _size(folder: Path) -> int:

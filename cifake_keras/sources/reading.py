@@ -310,6 +310,22 @@ def encode_png(image: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
+def square(image: np.ndarray, side: int) -> np.ndarray:
+    """uint8 [side, side, 3]: its middle. Raises UnreadableImage where it has fewer pixels."""
+    height, width, _ = image.shape
+    if min(height, width) < side:
+        raise UnreadableImage(f"is smaller than {side} x {side} pixels")
+    top, left = (height - side) // 2, (width - side) // 2
+    return image[top : top + side, left : left + side]
+
+
+def compressed(image: np.ndarray, quality: int) -> np.ndarray:
+    """The image as a JPEG shows it, with the subsampling of CIFAKE's files, 4:2:0, which is Pillow's own."""
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "JPEG", quality=quality)
+    return np.asarray(Image.open(buffer))
+
+
 def resize(image: np.ndarray, size: int, kernel: str) -> np.ndarray:
     """uint8 [size, size, 3] by a kernel of `protocol.KERNELS`, antialiased (but for nearest)."""
     if image.shape[:2] == (size, size):

@@ -16,12 +16,14 @@ import threading
 import time
 import tracemalloc
 import zipfile
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 from support import REAL_DATA, cifake_members, command, picture, write_zip
 
+from cifake_keras.protocol import SOURCES
 from cifake_keras.runtime.errors import UserError
 from cifake_keras.sources import reading
 from cifake_keras.sources.fetching import multipart, origins
@@ -570,6 +572,26 @@ def test_cifake_that_is_not_as_published_is_deleted(tmp_path, what):
         server.length = False  # as GitHub sends archives
         with pytest.raises(UserError, match=what):
             origins.fetch("cifake", tmp_path / "downloads", server.address)
+    assert list((tmp_path / "downloads").iterdir()) == []
+
+
+def test_an_archive_of_two_sources_is_fetched_once_and_each_has_its_digest(tmp_path, monkeypatch):
+    """Over the images that it takes, whatever else the repository holds."""
+    names = [f"DrawBench SDv{version}" for version in ("1.4", "1.5", "2.1")]
+    files = [f"{file}_seed_0.jpg" for file in ("CompVis-stable-diffusion-v1-4", "runwayml-stable-diffusion-v1-5")]
+    members = {f"repo-910c/{place}/{file}": file.encode() for file in files for place in ("Text/1", "other")}
+    for name, file in zip(names, files, strict=False):
+        digest = hashlib.sha256(hashlib.sha256(file.encode()).hexdigest().encode()).hexdigest()
+        monkeypatch.setitem(origins.ORIGINS, name, replace(origins.ORIGINS[name], contents=digest))
+    address = on_mirror(origins.ORIGINS[names[0]].address)
+    assert re.fullmatch(r"/codeload\.github\.com/kennymckormick/DrawBench-Glance/zip/[0-9a-f]{40}", address)
+    datasets = [SOURCES[name].dataset for name in names]
+    with serving({address: write_zip(tmp_path / "a.zip", members).read_bytes()}) as server:
+        for dataset in datasets[:2]:
+            archive = origins.fetch(dataset, tmp_path / "downloads", server.address)
+        assert archive == tmp_path / "downloads" / "drawbench-glance.zip" and len(server.requests) == 1
+        with pytest.raises(UserError, match="other images than those published, which was deleted"):
+            origins.fetch(datasets[2], tmp_path / "downloads", server.address)
     assert list((tmp_path / "downloads").iterdir()) == []
 
 
