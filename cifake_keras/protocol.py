@@ -32,6 +32,9 @@ Range = tuple[float, float]
 UNIT: Range = (0.0, 1.0)
 SIGNED: Range = (-1.0, 1.0)
 
+# What sweeps draw by, and no evaluation: those have the seeds from 1 on.
+SWEEP_SEED = 0
+
 # A probability_fake at or above this is called FAKE.
 THRESHOLD = 0.5
 # Where else FAKE may begin: at the best threshold of the validation images; of an AUC at any.
@@ -183,12 +186,28 @@ class Hyperparameters:
 
 
 @dataclass(frozen=True)
+class Recipe:
+    """Hyper-parameters in place of the authors'. candidates: what all sweeps choose among. fixed: not swept."""
+
+    candidates: tuple[Hyperparameters, ...] = ()
+    fixed: Hyperparameters | None = None
+
+
+@dataclass(frozen=True)
 class Training:
-    """How the study fits the network of a step, once a phase, on training images that have taken `steps`."""
+    """How the study fits the network of a step, on training images of a phase that have taken `steps`.
+
+    seed: None where each cell fits one with its own.
+    """
 
     hyperparameters: Hyperparameters
     steps: tuple["Step", ...] = ()
-    seed: int = 0
+    seed: int | None = None
+
+    def seeded(self, seed: int) -> "Training":
+        """As a cell of that seed has it."""
+        steps = tuple(step.seeded(seed) for step in self.steps)
+        return replace(self, steps=steps, seed=seed if self.seed is None else self.seed)
 
 
 @dataclass(frozen=True)
@@ -218,9 +237,20 @@ class Step:
             raise ValueError(f"step {self.name} has no network that the study fits")
         return self.training
 
+    @property
+    def seed(self) -> int:
+        """Of its training. Raises ValueError where each cell has its own, and the step is not yet `seeded`."""
+        if self.fitting.seed is None:
+            raise ValueError(f"step {self.name} has the seed of a cell, which is not given")
+        return self.fitting.seed
+
     def fitted_with(self, hyperparameters: Hyperparameters) -> "Step":
         """The step, its network fitted with these if the study fits it."""
         return replace(self, training=self.training and replace(self.training, hyperparameters=hyperparameters))
+
+    def seeded(self, seed: int) -> "Step":
+        """The step as a cell of that seed has it."""
+        return replace(self, training=self.training and self.training.seeded(seed))
 
     def described(self) -> dict[str, Any]:
         """All that shapes its result, as JSON records it."""
@@ -262,6 +292,10 @@ class Condition:
     def fitted_with(self, hyperparameters: Hyperparameters) -> "Condition":
         """The condition whose steps are fitted with these."""
         return replace(self, steps=tuple(step.fitted_with(hyperparameters) for step in self.steps))
+
+    def seeded(self, seed: int) -> "Condition":
+        """The condition as a cell of that seed has it."""
+        return replace(self, steps=tuple(step.seeded(seed) for step in self.steps))
 
 
 def clean(steps: Steps) -> Steps:
@@ -626,7 +660,7 @@ READINGS = {
             (_EACH_OPERATION, _autoencoder(steps=(_EACH_OPERATION,))),
         ),
         Reading("linear_latent", "no ReLU in the latent", (replace(AUTOENCODER, settings=Autoencoder(latent=None)),)),
-        Reading("autoencoder_seed_1", "autoencoder seed 1", (_autoencoder(seed=1),)),
+        Reading("one_autoencoder", "one autoencoder for all seeds", (_autoencoder(seed=SWEEP_SEED),)),
     )
 }
 
@@ -664,7 +698,12 @@ DEMO = Hyperparameters(learning_rate=1e-3, l2=1e-4, epochs=3, batch_size=32)
 # accuracy by scripts/choose_fast.py (results/fast/candidates.csv).
 FAST = Hyperparameters(learning_rate=2e-3, l2=1e-4, epochs=3, batch_size=256, schedule="cosine")
 
-RECIPES = ("paper", "fast")
+RECIPES = {
+    "paper": Recipe(),
+    # As many steps in all conditions, and L2 down to none, so that no choice is at the edge.
+    "equal": Recipe(candidates=_candidates((1e-3,), (1e-4, 1e-5, 0.0), epochs=5)),
+    "fast": Recipe(fixed=FAST),
+}
 
 # How the hyper-parameters of a cell were come by.
 SELECTIONS = {
@@ -717,14 +756,20 @@ def phases(preset: str, scale: float = 1.0) -> dict[str, Phase]:
     return {phase.name: phase if scale == 1 else phase.scaled(scale) for phase in wanted}
 
 
-def candidates(classifier: str, condition: str) -> tuple[Hyperparameters, ...]:
+def candidates(classifier: str, condition: str, recipe: str = "paper") -> tuple[Hyperparameters, ...]:
     """The hyper-parameters among which a sweep chooses."""
-    return CLASSIFIERS[classifier].candidates or CONDITIONS[condition].candidates
+    own = RECIPES[recipe].candidates or CLASSIFIERS[classifier].candidates
+    return own or CONDITIONS[condition].candidates
 
 
-def fixed(classifier: str, condition: str) -> Hyperparameters:
+def fixed(classifier: str, condition: str, recipe: str = "paper") -> Hyperparameters:
     """The hyper-parameters that are taken where there is no sweep."""
-    return replace(_FIXED, epochs=candidates(classifier, condition)[0].epochs)
+    return replace(_FIXED, epochs=candidates(classifier, condition, recipe)[0].epochs)
+
+
+def evaluation_seeds(count: int) -> range:
+    """The first of them."""
+    return range(SWEEP_SEED + 1, SWEEP_SEED + 1 + count)
 
 
 def uses(source: str) -> list[str]:

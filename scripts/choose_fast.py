@@ -1,7 +1,7 @@
 """Chooses the fast recipe (protocol.FAST) on the validation images of Phase 1's baseline.
 
-Trains candidates of a cosine schedule side by side, seed 0, and writes results/fast/candidates.csv with their
-validation accuracy and the seconds that the group took; no test image is looked at.
+Trains candidates of a cosine schedule side by side, with the sweeps' seed, and writes results/fast/candidates.csv with
+their validation accuracy and the seconds that the group took; no test image is looked at.
 """
 
 import itertools
@@ -36,7 +36,9 @@ def main(data_dir: Path, validation_files: Path | None, results_dir: Path) -> No
     for batch_size, epochs in SHAPES:
         group = [Hyperparameters(rate, l2, epochs, batch_size, "cosine") for rate, l2 in itertools.product(RATES, L2S)]
         condition, session = protocol.CONDITIONS["baseline"], Session(f"batch {batch_size}", "bfloat16")
-        trained = classifiers.train(data.train, data.validation, condition, "paper", {}, group, 0, session)
+        trained = classifiers.train(
+            data.train, data.validation, condition, "paper", {}, group, protocol.SWEEP_SEED, session
+        )
         for candidate, (_, history) in zip(group, trained, strict=True):
             seconds = history["seconds"].sum()
             rows.append(

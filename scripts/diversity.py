@@ -78,7 +78,7 @@ def finished(phase: PhaseRun, condition: str) -> list[int]:
 
 def right(phase: PhaseRun, cell: Cell, images: composition.ImageSet) -> np.ndarray:
     """bool [images]."""
-    condition = protocol.CONDITIONS[cell.condition]
+    condition = phase.condition(cell)
     classifier = read_classifier(cell.folder(phase.settings.results_dir), cell.classifier)
     score = Scorer(classifier, phase.networks(condition.steps), condition.range)
     logits = score(images, condition.path(MATCHED))

@@ -47,7 +47,7 @@ def folder(reading: Reading, results_dir: Path) -> Path:
 
 
 def cells_of(condition: str, seeds: int) -> list[Cell]:
-    return cells.grid([PHASE.name], [condition], ["paper"], range(seeds))
+    return cells.grid([PHASE.name], [condition], ["paper"], protocol.evaluation_seeds(seeds))
 
 
 def finished(reading: Reading, condition: str, results_dir: Path, seeds: int) -> bool:
@@ -137,11 +137,11 @@ def markdown(results_dir: Path, conditions: tuple[str, ...], seeds: int) -> str:
         "Written by `python scripts/readings.py`: Phase 1, the paper's CNN, fixed hyper-parameters as `--no-sweep` has "
         "them. Accuracy in percent; in brackets the difference from the chosen reading in points, with its 95% "
         "interval, on the same test images.",
-        f"Seeds of the classifier: {seeds}. Autoencoders: one a reading. Where there is but one, an interval knows "
-        "nothing of what another would change.",
+        f"Seeds: {seeds}, each with an autoencoder of its own. Where there is but one, an interval knows nothing of "
+        "what another would change.",
         pd.DataFrame(rows).to_markdown(index=False),
         "Chosen are one decision for crop, blur and brightness together, a ReLU after the autoencoder's dense layer of "
-        "2,048 and seed 0 of the autoencoder. `readings.csv` has balanced accuracy, TPR and TNR too.",
+        "2,048 and an autoencoder for each seed. `readings.csv` has balanced accuracy, TPR and TNR too.",
     ]
     return "\n\n".join(lines) + "\n"
 
@@ -150,7 +150,7 @@ def markdown(results_dir: Path, conditions: tuple[str, ...], seeds: int) -> str:
 @click.option("--data-dir", type=click.Path(path_type=Path), default="data", show_default=True)
 @click.option("--validation-files", type=click.Path(path_type=Path), help="Folder of the authors' validation lists.")
 @click.option("--results-dir", type=click.Path(path_type=Path), default="results", show_default=True)
-@click.option("--seeds", type=click.IntRange(1), default=1, show_default=True, help="Seeds 0 to N-1.")
+@click.option("--seeds", type=click.IntRange(1), default=1, show_default=True, help="Seeds 1 to N.")
 @click.option(
     "--reading",
     "names",

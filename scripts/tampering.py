@@ -259,7 +259,7 @@ DATA, RESULTS, MODELS, CHECKPOINTS = "data", "results", "saved_models", "checkpo
 IMAGE, CHECKPOINT = "x.png", "checkpoint.npz"
 _SOURCE = "image_folder/sdv15/1.0.0"
 _ARRAYS = f"{_SOURCE}/32-bilinear"
-_CELL = "runs/phase1/baseline/paper/seed-0"
+_CELL = "runs/phase1/baseline/paper/seed-1"
 _MODEL = "phase1/baseline"
 _CARD = f"{_MODEL}/assets.extra/model_card.json"
 

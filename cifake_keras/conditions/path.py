@@ -19,9 +19,9 @@ Networks = Mapping[str, keras.Model]
 _NO_DRAWS: Mapping[str, tf.Tensor] = {}
 
 
-def build(step: Step, precision: str = "float32", seed: int | None = None) -> keras.Sequential:
-    """The network of a step, with fresh weights where the study trains it. seed: that of its training unless given."""
-    return _module(step).network(step.settings, _seed(step) if seed is None else seed, precision)
+def build(step: Step, precision: str = "float32", seed: int = 0) -> keras.Sequential:
+    """The network of a step, with weights drawn by `seed` where the study trains it."""
+    return _module(step).network(step.settings, seed, precision)
 
 
 def in_precision(steps: Steps, networks: Networks, precision: str) -> Networks:
@@ -29,10 +29,6 @@ def in_precision(steps: Steps, networks: Networks, precision: str) -> Networks:
     return {
         step.name: with_weights(build(step, precision), networks[step.name]) for step in steps if step.name in networks
     }
-
-
-def _seed(step: Step) -> int:
-    return step.training.seed if step.training else 0
 
 
 def _module(step: Step) -> ModuleType:

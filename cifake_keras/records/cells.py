@@ -43,9 +43,9 @@ def sweep_folder(results_dir: Path, cell: Cell) -> Path:
     return phase_folder(results_dir, cell.phase) / cell.condition / cell.classifier / "sweep"
 
 
-def step_folder(results_dir: Path, phase: str, step: str) -> Path:
-    """One network of a step serves all cells of a phase."""
-    return phase_folder(results_dir, phase) / step
+def step_folder(results_dir: Path, phase: str, step: str, seed: int) -> Path:
+    """One network of a step serves all cells of a phase that have its seed."""
+    return phase_folder(results_dir, phase) / step / f"seed-{seed}"
 
 
 def phase_folder(results_dir: Path, phase: str) -> Path:
@@ -104,15 +104,16 @@ def state(folder: Path) -> str:
     return UNFINISHED if folder.exists() else ABSENT
 
 
-def is_done(folder: Path, config: dict) -> bool:
-    """Whether `folder` holds a finished run of `config`.
+def is_done(folder: Path, config: dict, free: Iterable[str] = ()) -> bool:
+    """Whether `folder` holds a finished run of `config`, but for the `free` settings.
 
     Raises UserError, naming the settings, where it was finished with others.
     """
     if state(folder) != DONE:
         return False
     recorded, wanted = _flat(read_config(folder)), _flat(config)
-    changed = [key for key in wanted | recorded if wanted.get(key) != recorded.get(key)]
+    keys = [key for key in wanted | recorded if key not in free]
+    changed = [key for key in keys if wanted.get(key) != recorded.get(key)]
     if changed:
         listed = "; ".join(f"{key} is {recorded.get(key)} there, {wanted.get(key)} now" for key in changed[:4])
         more = f" (and {len(changed) - 4} more)" if len(changed) > 4 else ""

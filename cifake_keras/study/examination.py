@@ -71,15 +71,13 @@ class ExaminedPhase(PhaseRun):
         self._altered: dict[tuple[str, Steps], tuple[np.ndarray, ImageSet]] = {}
         self._walked: dict[tuple[str, Steps], ImageSet] = {}
 
-    @cached_property
-    def paths(self) -> dict[str, Steps]:
-        """Those that can be taken: a grid of the plain conditions alone has no autoencoder."""
-        conditions = map(self.settings.condition, protocol.CONDITIONS)
+    def paths(self, seed: int) -> dict[str, Steps]:
+        """Those that cells of a seed can take: a grid of the plain conditions alone has no autoencoder."""
+        conditions = [self.settings.condition(name).seeded(seed) for name in protocol.CONDITIONS]
         return {name: path for name, path in protocol.paths(conditions).items() if all(map(self._is_there, path))}
 
     def _is_there(self, step: protocol.Step) -> bool:
-        folder = cells.step_folder(self.settings.results_dir, self.phase.name, step.name)
-        return not step.training or (folder / cells.WEIGHTS).exists()
+        return not step.training or (self.step_folder(step) / cells.WEIGHTS).exists()
 
     def walked(self, split: str, path: Steps) -> ImageSet:
         """A test set, or the validation images, after `path` up to its last network; computed once."""
@@ -165,7 +163,7 @@ class ExaminationTask(Task):
     def __init__(self, phase: ExaminedPhase, cell: Cell):
         super().__init__(phase, f"{cell} examined", cells.examination_folder(phase.settings.results_dir, cell))
         self.phase: ExaminedPhase = phase
-        self.cell, self.condition = cell, phase.condition(cell)
+        self.cell, self.condition, self.paths = cell, phase.condition(cell), phase.paths(cell.seed)
         self._check_cell()
 
     def _check_cell(self) -> None:
@@ -197,7 +195,7 @@ class ExaminationTask(Task):
 
     def measure(self) -> dict:
         classifier = read_classifier(self.folder.parent, self.cell.classifier)
-        networks = self.phase.networks(tuple({step for path in self.phase.paths.values() for step in path}))
+        networks = self.phase.networks(tuple({step for path in self.paths.values() for step in path}))
         with progress.task(self.title, self._count()) as update:
             parts = Parts(self.folder / cells.PARTS, update)
             if parts.before:
@@ -213,7 +211,7 @@ class ExaminationTask(Task):
 
     def _count(self) -> int:
         validated = set(map(self.condition.path, EVALUATIONS))
-        return sum(map(len, (self.phase.paths, self.phase.alterations, validated, saliency.METHODS)))
+        return sum(map(len, (self.paths, self.phase.alterations, validated, saliency.METHODS)))
 
     def _scores(self, score: Scorer, parts: Parts) -> Scores:
         data = self.phase.data
@@ -222,7 +220,7 @@ class ExaminationTask(Task):
             sets = (self.phase.walked(split, path) for split in splits)
             return parts.once(part, lambda: np.concatenate([score(images, path) for images in sets]))
 
-        paths = {name: logits(f"paths {name}", path, data.tests) for name, path in self.phase.paths.items()}
+        paths = {name: logits(f"paths {name}", path, data.tests) for name, path in self.paths.items()}
         # Where nothing is left to chance, both evaluations are one path.
         validated = {
             path: logits(f"validation {name}", path, [VALIDATION])
@@ -238,7 +236,7 @@ class ExaminationTask(Task):
     def _altered(self, score: Scorer, paths: Mapping[str, np.ndarray], parts: Parts) -> dict[str, np.ndarray]:
         """The logits by alteration. An image that it leaves as it was has the logit that it has on the clean path."""
         clean = self.condition.path(CLEAN)
-        (unaltered,) = (paths[name] for name, path in self.phase.paths.items() if path == clean)
+        (unaltered,) = (paths[name] for name, path in self.paths.items() if path == clean)
 
         def logits(name: str) -> np.ndarray:
             changed, images = self.phase.altered(name, kept(clean))

@@ -1,6 +1,7 @@
 """What the tasks of a phase share: its images, the networks of its steps, its part of every configuration."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -59,7 +60,7 @@ class PhaseRun:
         return {**self.config, "condition": cell.condition, "classifier": cell.classifier, "steps": steps}
 
     def condition(self, cell: Cell) -> Condition:
-        return self.settings.condition(cell.condition)
+        return self.settings.condition(cell.condition).seeded(cell.seed)
 
     def candidates(self, cell: Cell) -> tuple[Hyperparameters, ...]:
         return self.settings.candidates(cell.classifier, cell.condition)
@@ -68,25 +69,31 @@ class PhaseRun:
         """Those of `steps`, float32; the tasks of those that are trained must be done."""
         return {step.name: self._network(step) for step in steps if step.network}
 
+    def step_folder(self, step: Step) -> Path:
+        """Of a step that the study fits, as a cell has it."""
+        return cells.step_folder(self.settings.results_dir, self.phase.name, step.name, step.seed)
+
     def _network(self, step: Step) -> keras.Sequential:
         if step not in self._networks:
             network = path.build(step)
             if step.training:
-                folder = cells.step_folder(self.settings.results_dir, self.phase.name, step.name)
+                folder = self.step_folder(step)
                 cells.check_digests(folder)
                 network.load_weights(folder / cells.WEIGHTS)
             self._networks[step] = network
         return self._networks[step]
 
     def train(
-        self, cell: Cell, candidates: Sequence[Hyperparameters], seed: int, session: Session
+        self, cell: Cell, candidates: Sequence[Hyperparameters], session: Session
     ) -> list[tuple[keras.Sequential, pd.DataFrame]]:
         """A network and its history for each candidate; see `classifiers.train`."""
         condition = self.condition(cell)
         images = self._after(TRAIN, kept(condition.steps))
         validation = self._after(VALIDATION, kept(condition.path(MATCHED)))
         networks = self.networks(condition.steps)
-        return classifiers.train(images, validation, condition, cell.classifier, networks, candidates, seed, session)
+        return classifiers.train(
+            images, validation, condition, cell.classifier, networks, candidates, cell.seed, session
+        )
 
     def _after(self, split: str, steps: Steps) -> ImageSet:
         """The training or the validation images after `steps`."""

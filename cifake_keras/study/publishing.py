@@ -66,9 +66,9 @@ def publish(phase: PhaseRun) -> None:
     Exported comes last, so that a run that was killed in between does both.
     """
     best = {
-        condition: cell
-        for condition in map(phase.settings.condition, protocol.CONDITIONS)
-        if (cell := best_cell(phase.settings.results_dir, phase.phase.name, condition.name))
+        phase.settings.condition(name).seeded(cell[1]["seed"]): cell
+        for name in protocol.CONDITIONS
+        if (cell := best_cell(phase.settings.results_dir, phase.phase.name, name))
     }
     outdated = {condition: cell for condition, cell in best.items() if not _is_exported(phase, condition, *cell)}
     if not outdated:

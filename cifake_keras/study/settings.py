@@ -22,7 +22,7 @@ class Settings:
     data_dir: Path
     results_dir: Path
     saved_models_dir: Path = Path("saved_models")
-    recipe: str = protocol.RECIPES[0]
+    recipe: str = "paper"
     swept: bool = True
     epochs: int | None = None
     kernel: str = protocol.KERNELS[0]
@@ -37,8 +37,8 @@ class Settings:
     @property
     def selection(self) -> str:
         """How hyper-parameters are come by: a sweep, or fixed values of a recipe."""
-        if self.recipe == "fast":
-            return "fast"
+        if protocol.RECIPES[self.recipe].fixed:
+            return self.recipe
         return "sweep" if self.swept else "fixed"
 
     def as_recorded(self, config: dict) -> "Settings":
@@ -56,14 +56,15 @@ class Settings:
 
     def hyperparameters(self, classifier: str, condition: str) -> Hyperparameters:
         """Of a classifier and condition that are not swept."""
-        return self._with_epochs(protocol.FAST if self.recipe == "fast" else self._fixed(classifier, condition))
+        fixed = protocol.RECIPES[self.recipe].fixed
+        return self._with_epochs(fixed or self._fixed(classifier, condition))
 
     def _fixed(self, classifier: str, condition: str) -> Hyperparameters:
-        return protocol.DEMO if self.preset == "demo" else protocol.fixed(classifier, condition)
+        return protocol.DEMO if self.preset == "demo" else protocol.fixed(classifier, condition, self.recipe)
 
     def candidates(self, classifier: str, condition: str) -> tuple[Hyperparameters, ...]:
         """What a sweep chooses among."""
-        return tuple(map(self._with_epochs, protocol.candidates(classifier, condition)))
+        return tuple(map(self._with_epochs, protocol.candidates(classifier, condition, self.recipe)))
 
     def _with_epochs(self, hyperparameters: Hyperparameters) -> Hyperparameters:
         return replace(hyperparameters, epochs=self.epochs) if self.epochs else hyperparameters

@@ -88,7 +88,7 @@ def pieces(wanted: Sequence[Cell], results_dir: Path) -> dict[Path, Piece]:
 
 def time_left(listed: dict[Path, Piece]) -> float | None:
     """Seconds until all is done, with as many at once as now; None where nothing tells how long a piece takes."""
-    spent = {folder: seconds for folder, piece in listed.items() if piece.state == DONE and (seconds := _spent(folder))}
+    spent = {folder: _spent(folder) for folder, piece in listed.items() if piece.state == DONE}
     total = 0.0
     for folder, piece in listed.items():
         if piece.state not in (DONE, FAILED):
@@ -101,10 +101,12 @@ def time_left(listed: dict[Path, Piece]) -> float | None:
 
 def _needed(cell: Cell, results_dir: Path) -> Iterator[tuple[Path, str]]:
     """The groups of a sweep, which only the run knows of before it begins, when one has begun."""
-    for step in protocol.CONDITIONS[cell.condition].steps:
-        if step.training:
-            yield cells.step_folder(results_dir, cell.phase, step.name), f"{cell.phase} {step.name}"
     swept = cells.sweep_folder(results_dir, cell)
+    seeds = [protocol.SWEEP_SEED] * swept.exists() + [cell.seed]
+    for step in protocol.CONDITIONS[cell.condition].steps:
+        for seed in seeds if step.training else ():
+            folder = cells.step_folder(results_dir, cell.phase, step.name, seed)
+            yield folder, f"{cell.phase} {step.name} seed {seed}"
     if swept.exists():
         groups = len(sweep.groups(protocol.candidates(cell.classifier, cell.condition)))
         for group in range(groups):
@@ -154,10 +156,9 @@ def _history(folder: Path) -> list[dict]:
         return []
 
 
-def _spent(folder: Path) -> float | None:
-    """Seconds, unless a cell took its network from the sweep."""
-    metrics = cells.read_metrics(folder)
-    return metrics["seconds"] if metrics.get("trained_by", "itself") == "itself" else None
+def _spent(folder: Path) -> float:
+    """Seconds."""
+    return cells.read_metrics(folder)["seconds"]
 
 
 def _expected(folder: Path, spent: dict[Path, float]) -> float | None:

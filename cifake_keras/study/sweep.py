@@ -28,8 +28,8 @@ def group_title(cell: Cell, group: int, groups: int) -> str:
     return f"{cell.phase} {cell.condition} {cell.classifier} sweep {group + 1}/{groups}"
 
 
-def chosen(folder: Path, candidates: tuple[Hyperparameters, ...]) -> tuple[Hyperparameters, Path]:
-    """The candidate of the best validation accuracy, the first among equals, and the folder of its group.
+def chosen(folder: Path, candidates: tuple[Hyperparameters, ...]) -> Hyperparameters:
+    """The candidate of the best validation accuracy, the first among equals.
 
     Every group must be done. The choice is recorded in `folder`.
     """
@@ -40,7 +40,7 @@ def chosen(folder: Path, candidates: tuple[Hyperparameters, ...]) -> tuple[Hyper
     if not (folder / cells.METRICS).exists():
         files.write_text(folder / CANDIDATES, pd.DataFrame(rows).to_csv(index=False, float_format="%.6g"))
         files.write_json(folder / cells.METRICS, {"chosen": asdict(candidates[best])})
-    return candidates[best], folder / rows[best]["group"]
+    return candidates[best]
 
 
 def _accuracies(group: Path, count: int) -> list[dict]:

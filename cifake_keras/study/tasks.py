@@ -1,4 +1,4 @@
-"""The pieces of work of a grid: the networks of steps, once a phase, the groups of a sweep, the cells.
+"""The pieces of work of a grid: the networks of steps, once a phase and seed, the groups of a sweep, the cells.
 
 Each has a folder with the config.json that it was done with, and is done when metrics.json is there.
 """
@@ -7,12 +7,11 @@ import os
 import platform
 import time
 from abc import ABC, abstractmethod
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 
 import keras
-import numpy as np
 import pandas as pd
 import tensorflow as tf
 from scipy.special import expit
@@ -20,7 +19,7 @@ from scipy.special import expit
 from cifake_keras import models
 from cifake_keras.evaluation.metrics import metrics
 from cifake_keras.evaluation.scorer import Scorer
-from cifake_keras.protocol import EVALUATIONS, MATCHED, Hyperparameters, Step, Steps
+from cifake_keras.protocol import EVALUATIONS, MATCHED, SWEEP_SEED, Hyperparameters, Step, Steps
 from cifake_keras.records import cells, finished, predictions
 from cifake_keras.records.cells import Cell
 from cifake_keras.runtime import files
@@ -91,9 +90,8 @@ class StepTask(Task):
     """Fits the network of a step."""
 
     def __init__(self, phase: PhaseRun, step: Step):
-        name = phase.phase.name
-        folder = cells.step_folder(phase.settings.results_dir, name, step.name)
-        super().__init__(phase, f"{name} {step.name}", folder)
+        folder = phase.step_folder(step)
+        super().__init__(phase, f"{phase.phase.name} {step.name} {folder.name.replace('-', ' ')}", folder)
         self.step = step
 
     def needs(self) -> list[Task]:
@@ -136,29 +134,35 @@ class _OfCell(Task):
 
 
 class SweepTask(_OfCell):
-    """A group of candidates, trained side by side with seed 0. Keeps the network of the best."""
+    """A group of candidates, trained side by side with the sweep's own seed.
+
+    Their choice holds in either precision.
+    """
 
     def __init__(self, phase: PhaseRun, cell: Cell, group: int):
+        cell = replace(cell, seed=SWEEP_SEED)
         folder = cells.group_folder(cells.sweep_folder(phase.settings.results_dir, cell), group)
         candidates = sweep.groups(phase.candidates(cell))
         super().__init__(phase, cell, sweep.group_title(cell, group, len(candidates)), folder)
         self.candidates = candidates[group]
 
+    def done(self) -> bool:
+        return cells.is_done(self.folder, self.config(), free=("precision",))
+
     def config(self) -> dict:
         return {**self.phase.config_of(self.cell), "candidates": list(map(asdict, self.candidates))}
 
     def measure(self) -> dict:
-        networks, histories = zip(*self.phase.train(self.cell, self.candidates, 0, self.session()), strict=True)
+        histories = [history for _, history in self.phase.train(self.cell, self.candidates, self.session())]
         accuracy = [0.0 if diverged(of) else float(of["val_accuracy"].iloc[-1]) for of in histories]
-        best = int(np.argmax(accuracy))
         of_all = pd.concat(dict(enumerate(histories)), names=["candidate", None]).reset_index(level=0)
-        _write_network(self.folder, networks[best], of_all)
+        _write_history(self.folder, of_all)
         rows = [
             {**asdict(candidate), "validation_accuracy": value}
             for candidate, value in zip(self.candidates, accuracy, strict=True)
         ]
         say(f"{self.title}: best validation accuracy {100 * max(accuracy):.1f}%")
-        return {"accuracy": rows, "best": best}
+        return {"accuracy": rows}
 
 
 class CellTask(_OfCell):
@@ -166,7 +170,8 @@ class CellTask(_OfCell):
         super().__init__(phase, cell, str(cell), cell.folder(phase.settings.results_dir))
 
     def needs(self) -> list[Task]:
-        return super().needs() + self.sweep_tasks()
+        swept = [need for task in self.sweep_tasks() if not task.done() for need in (*task.needs(), task)]
+        return super().needs() + swept
 
     def done(self) -> bool:
         done = all(task.done() for task in self.sweep_tasks()) and super().done()
@@ -191,31 +196,15 @@ class CellTask(_OfCell):
     def _hyperparameters(self) -> Hyperparameters:
         if self.phase.settings.selection != "sweep":
             return self.phase.settings.hyperparameters(self.cell.classifier, self.cell.condition)
-        return sweep.chosen(self.sweep_folder, self.phase.candidates(self.cell))[0]
+        return sweep.chosen(self.sweep_folder, self.phase.candidates(self.cell))
 
     def measure(self) -> dict:
-        network, history, origin = self._swept() or self._trained()
+        ((network, history),) = self.phase.train(self.cell, [self._hyperparameters()], self.session())
         self._refuse_diverged(history)
         _write_network(self.folder, network, history)
         metrics = self._evaluate(network)
         say(f"{self.title}: {_summary(metrics)}")
-        return {**self.config(), **metrics, "trained_by": origin}
-
-    def _swept(self) -> tuple[keras.Sequential, pd.DataFrame, str] | None:
-        """The network that the sweep chose: it was trained with seed 0, as this cell's would be."""
-        if self.phase.settings.selection != "sweep" or self.cell.seed:
-            return None
-        _, group = sweep.chosen(self.sweep_folder, self.phase.candidates(self.cell))
-        if not (group / cells.WEIGHTS).exists():
-            return None
-        histories = pd.read_csv(group / cells.HISTORY, index_col="candidate")
-        with cells.as_written(group / cells.METRICS):
-            history = histories.loc[[cells.read_metrics(group)["best"]]]
-        return read_classifier(group, self.cell.classifier), history, f"sweep/{group.name}"
-
-    def _trained(self) -> tuple[keras.Sequential, pd.DataFrame, str]:
-        ((network, history),) = self.phase.train(self.cell, [self._hyperparameters()], self.cell.seed, self.session())
-        return network, history, "itself"
+        return {**self.config(), **metrics}
 
     def _evaluate(self, classifier: keras.Model) -> dict:
         """The cell's metrics; writes its predictions."""
@@ -241,15 +230,19 @@ class CellTask(_OfCell):
 
 
 def read_classifier(folder: Path, classifier: str) -> keras.Sequential:
-    """The network of a finished cell or group. Raises UserError where its files are not those that were recorded."""
+    """The network of a finished cell. Raises UserError where its files are not those that were recorded."""
     network = models.build(classifier)
     cells.check_digests(folder)
     network.load_weights(folder / cells.WEIGHTS)
     return network
 
 
-def _write_network(folder: Path, network: keras.Model, history: pd.DataFrame) -> None:
+def _write_history(folder: Path, history: pd.DataFrame) -> None:
     files.write_text(folder / cells.HISTORY, history.to_csv(index=False, float_format="%.6f"))
+
+
+def _write_network(folder: Path, network: keras.Model, history: pd.DataFrame) -> None:
+    _write_history(folder, history)
     with files.replacing(folder / cells.WEIGHTS) as temporary:
         network.save_weights(temporary)
 

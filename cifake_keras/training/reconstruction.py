@@ -31,15 +31,15 @@ def train(
     hyperparameters = training.hyperparameters
     strategy = replicas.strategy(session.strategy)
     with strategy.scope():
-        network = build(step, dtypes)
+        network = build(step, dtypes, step.seed)
         optimizer = build_optimizer(hyperparameters, batches.count(images, hyperparameters.batch_size))
         networks = in_precision(training.steps, networks, dtypes)
     model = Reconstruction(step, network, networks, optimizer, strategy)
     model.compile(jit_compile=False)
-    described = {"classifier": step.name, "seed": training.seed, **asdict(hyperparameters)}
+    described = {"classifier": step.name, "seed": step.seed, **asdict(hyperparameters)}
     learner = Learner(model, [network, optimizer], training.steps, training.steps, [described])
     with strategy.scope():
-        (history,) = fit(learner, images, validation, hyperparameters, training.seed, session)
+        (history,) = fit(learner, images, validation, hyperparameters, step.seed, session)
     return models.with_weights(build(step), network), history
 
 

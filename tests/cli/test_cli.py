@@ -154,7 +154,7 @@ def test_missing_images_are_named_with_how_to_get_them(data_dir, tmp_path):
 
 
 def test_results_of_another_configuration_are_refused_and_kept(data_dir, tmp_path):
-    folder = cells.Cell("phase1", "baseline", "paper", 0).folder(tmp_path)
+    folder = cells.Cell("phase1", "baseline", "paper", 1).folder(tmp_path)
     folder.mkdir(parents=True)
     (folder / cells.METRICS).write_text("{}")
     (folder / cells.CONFIG).write_text('{"condition": "baseline", "kernel": "nearest"}')
@@ -228,7 +228,7 @@ def test_results_on_a_full_disk(data_dir, disk, tmp_path):
     """The classifier's weights alone are 8 MB."""
     folders = ("--data-dir", data_dir, "--results-dir", disk, "--saved-models-dir", tmp_path / "saved_models")
     assert "No space left on device" in refused(*RUN, *folders)
-    (folder,) = disk.rglob("seed-0")
+    (folder,) = disk.rglob("seed-1")
     assert {path.name for path in folder.iterdir()} == {cells.CONFIG, "log.txt"}, "no half of a file"
     assert cells.state(folder) == cells.UNFINISHED
 
@@ -361,7 +361,7 @@ def test_status_counts_cells(tmp_path):
     lines = result.output.splitlines()
     assert len(lines) == len(protocol.CONDITIONS) + 2, "the autoencoder is to be done too"
     assert lines[-1] == "1 done, 0 running, 0 failed, 0 unfinished, 4 to do; about 0:00:06 left"
-    assert lines[0].split() == ["done", "phase1", "baseline", "paper", "seed", "0"]
+    assert lines[0].split() == ["done", "phase1", "baseline", "paper", "seed", "1"]
 
 
 def test_grid_commands_repeat_what_they_were_given():

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from cifake_keras import protocol
 from cifake_keras.protocol import AUTOENCODER, CONDITIONS, PERTURBATION, Perturbation
 from cifake_keras.records import cells
 from cifake_keras.runtime import files
@@ -19,7 +18,7 @@ PUBLISHED = Path(__file__).parents[2] / "results"
 def test_a_published_cell_went_through_the_steps_of_its_condition(condition):
     folder = PUBLISHED / "runs" / "phase1" / condition / "paper" / "seed-0"
     config = cells.read_config(folder)
-    assert config["steps"] == [step.described() for step in CONDITIONS[condition].steps]
+    assert config["steps"] == [step.described() for step in CONDITIONS[condition].seeded(0).steps]
     assert config["scale"] == 1 and config["reading"] == "chosen" and "autoencoder" not in config
     assert cells.is_done(folder, config)
 
@@ -31,11 +30,11 @@ def test_every_published_cell_is_read():
 
 
 def test_the_network_of_a_step_too(tmp_path):
-    folder = cells.step_folder(tmp_path, "phase1", "autoencoder")
+    folder = tmp_path / "runs" / "phase1" / "autoencoder"
     recorded = {"phase": "phase1", "autoencoder": {"learning_rate": 1e-3, "l2": 1e-4, "epochs": 5, "batch_size": 128}}
     recorded["autoencoder"]["schedule"] = "constant"
     files.write_json(folder / cells.CONFIG, recorded)
-    assert cells.read_config(folder)["step"] == AUTOENCODER.described()
+    assert cells.read_config(folder)["step"] == AUTOENCODER.seeded(0).described()
 
 
 @pytest.mark.parametrize(
@@ -54,7 +53,7 @@ def test_a_changed_step_is_named(step, tmp_path):
 def test_a_changed_training_of_a_steps_network_is_named(tmp_path):
     published = PUBLISHED / "runs" / "phase1" / "autoencoded" / "paper" / "seed-0"
     folder = shutil.copytree(published, tmp_path / "cell")
-    (step,) = protocol.READINGS["autoencoder_seed_1"].read(CONDITIONS["autoencoded"]).steps
+    (step,) = CONDITIONS["autoencoded"].seeded(1).steps
     with pytest.raises(UserError, match=r"steps\.autoencoder\.training\.seed is 0 there, 1 now"):
         cells.is_done(folder, cells.read_config(folder) | {"steps": [step.described()]})
 

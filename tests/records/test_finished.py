@@ -34,9 +34,9 @@ def test_a_cell_without_a_metric_is_read(tmp_path):
 
 def test_readings_of_the_paper_are_not_mixed(tmp_path):
     write_cell(tmp_path)
-    write_cell(tmp_path, seed=1, reading="chosen", scale=1.0)
+    write_cell(tmp_path, seed=2, reading="chosen", scale=1.0)
     assert len(finished.read(tmp_path)[0]) == 2, "cells of before there were readings are of the chosen one"
-    write_cell(tmp_path, seed=2, reading="linear_latent")
+    write_cell(tmp_path, seed=3, reading="linear_latent")
     with pytest.raises(UserError, match="mixes readings"):
         finished.read(tmp_path)
 

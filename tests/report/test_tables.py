@@ -51,7 +51,7 @@ def test_accuracies_stand_beside_the_papers(tmp_path):
     assert cells_of(markdown, "Baseline") == [ours, "93.8 in", ours, "73.9 out", ours, "63.4 out"]
     assert cells_of(markdown, "AEC") == ["-", "87.6", "-", "66.0", "-", "54.9"]
     assert "SDv1.5 (1,000 + 300)" in markdown
-    for part in ("Preset available", "bilinear", "Seeds: 0.", "chosen by validation accuracy in a sweep", "Matched:"):
+    for part in ("Preset available", "bilinear", "Seeds: 1.", "chosen by validation accuracy in a sweep", "Matched:"):
         assert part in markdown
 
 
@@ -88,7 +88,7 @@ def test_missing_test_set_is_named_and_keeps_the_papers_number(tmp_path):
 
 
 def test_several_seeds_give_mean_and_range(tmp_path):
-    for seed, accuracy in enumerate((0.80, 0.84, 0.85)):
+    for seed, accuracy in enumerate((0.80, 0.84, 0.85), start=1):
         write_cell(tmp_path, seed=seed, accuracy=accuracy)
     write_cell(tmp_path, "perturbed", accuracy=0.7, selection="fixed")
     tables.write(tmp_path)
@@ -97,7 +97,7 @@ def test_several_seeds_give_mean_and_range(tmp_path):
     markdown = text(tmp_path, "table3.md")
     assert cells_of(markdown, "Baseline")[0] == "83.0 (80.0-85.0)"
     assert cells_of(markdown, "Perturbations")[0] == "70.0 ± 2.7"
-    assert "Seeds: Baseline 0, 1, 2; Perturbations 0 " in markdown
+    assert "Seeds: Baseline 1, 2, 3; Perturbations 1 " in markdown
     assert "Perturbations fixed, not swept" in markdown
 
 
@@ -188,18 +188,18 @@ def test_mixtures_are_refused(tmp_path):
     write_cell(tmp_path / "presets")
     write_cell(tmp_path / "presets", "perturbed", preset="demo")
     write_cell(tmp_path / "kernels")
-    write_cell(tmp_path / "kernels", seed=1, kernel="nearest")
+    write_cell(tmp_path / "kernels", seed=2, kernel="nearest")
     write_cell(tmp_path / "data")
-    write_cell(tmp_path / "data", seed=1, missing=("ifv1",))
+    write_cell(tmp_path / "data", seed=2, missing=("ifv1",))
     for what in ("presets", "kernels", "data"):
-        with pytest.raises(UserError, match=rf"mixes .*{what}.*seed-[01].metrics\.json.*results folders of their own"):
+        with pytest.raises(UserError, match=rf"mixes .*{what}.*seed-[12].metrics\.json.*results folders of their own"):
             tables.write(tmp_path / what)
         assert not (tmp_path / what / "tables").exists()
 
 
 def test_copied_cell_is_not_counted_twice(tmp_path):
     path = write_cell(tmp_path)
-    path.parent.rename(path.parent.with_name("seed-1"))
+    path.parent.rename(path.parent.with_name("seed-2"))
     with pytest.raises(UserError, match="another folder"):
         tables.write(tmp_path)
 

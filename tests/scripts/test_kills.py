@@ -35,7 +35,7 @@ def test_a_study_that_is_stopped_ends_as_if_it_had_not_been(tmp_path, monkeypatc
 
 def write_study(folder: Path, accuracy: float, *others: str) -> None:
     """A cell with that accuracy, and further files."""
-    cell = Cell(kills.PHASE, "baseline", "paper", 0).folder(folder / "results")
+    cell = Cell(kills.PHASE, "baseline", "paper", 1).folder(folder / "results")
     scores = {"sdv15": {"matched": {"accuracy": accuracy, "auc": 0.7}}}
     files.write_json(cell / METRICS_FILE, {"tests": scores, "seconds": accuracy})
     for name in others:
@@ -48,7 +48,7 @@ def test_what_differs_is_found(tmp_path):
     write_study(tmp_path / "killed", 0.6, "more", ".not.to.be.seen", "parts/half.npy", "x.zip.part")
     study = kills.Study(tmp_path / "killed", tmp_path / "reference")
     study.compare_files()
-    metrics = f"results/runs/{kills.PHASE}/baseline/paper/seed-0/metrics.json"
+    metrics = f"results/runs/{kills.PHASE}/baseline/paper/seed-1/metrics.json"
     expected = {f"{metrics} after 0 stops", "more after 0 stops"}
     assert set(study.differences) == expected and study.compared == {"files": 2}
     study.compare_ends()

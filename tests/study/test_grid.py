@@ -49,7 +49,7 @@ def study(data_dir, tmp_path_factory):
 
 
 def cell(root, condition):
-    return root / "results" / "runs" / "phase1" / condition / "paper" / "seed-0"
+    return root / "results" / "runs" / "phase1" / condition / "paper" / "seed-1"
 
 
 CONDITIONS = ("baseline", "perturbed", "autoencoded", "perturbed_autoencoded")
@@ -127,7 +127,7 @@ def test_examination_scores_each_path_as_the_cell_did(examined):
 @pytest.mark.parametrize("name", ["kernel-box", "jpeg-75"])
 def test_altered_images_have_the_scores_of_their_own_pixels(examined, data_dir, name):
     """Other kernels leave the images of CIFAKE, which have 32x32 pixels, as they were; those are not scored again."""
-    of = Cell("phase1", "perturbed_autoencoded", "paper", 0)
+    of = Cell("phase1", "perturbed_autoencoded", "paper", 1)
     run = PhaseRun(of.phase, Settings("available", data_dir, examined / "results"))
     if name == "kernel-box":
         sets = composition.compose(run.phase, "available", data_dir, "box").tests.values()
@@ -193,17 +193,17 @@ def test_tables_figures_and_page_of_an_examined_study(examined):
 
 def test_a_cell_that_fails_leaves_the_others_alone_and_is_tried_again(study, data_dir, tmp_path):
     shutil.copytree(
-        cells.step_folder(study / "results", "phase1", "autoencoder"),
-        cells.step_folder(tmp_path / "results", "phase1", "autoencoder"),
+        cells.step_folder(study / "results", "phase1", "autoencoder", 1),
+        cells.step_folder(tmp_path / "results", "phase1", "autoencoder", 1),
     )
-    weights = cells.step_folder(tmp_path / "results", "phase1", "autoencoder") / "model.weights.h5"
+    weights = cells.step_folder(tmp_path / "results", "phase1", "autoencoder", 1) / "model.weights.h5"
     whole = weights.read_bytes()
     weights.write_bytes(whole[:-1] + b"x")
     line = (*ARGUMENTS, "--condition", "autoencoded", "--condition", "baseline", *folders(data_dir, tmp_path))
     failed = run(*line)
     assert failed.exit_code == 1 and "1 of 2 failed; the same command tries them again" in failed.output
     assert (
-        "phase1 autoencoded paper seed 0: UserError:" in failed.output
+        "phase1 autoencoded paper seed 1: UserError:" in failed.output
         and "has changed since it was written" in failed.output
     )
     assert (
@@ -241,7 +241,7 @@ def test_runs_share_a_grid_and_take_over_what_a_killed_one_was_doing(data_dir, t
 SWEEP = ("run-grid", "--phase", "phase1", "--condition", "baseline", "--epochs", "1")
 
 
-def test_a_sweep_in_two_processes_survives_a_kill_and_gives_its_network_to_seed_0(data_dir, tmp_path):
+def test_a_sweep_in_two_processes_survives_a_kill_and_gives_its_choice_to_the_cells(data_dir, tmp_path):
     line = [*SWEEP, *map(str, folders(data_dir, tmp_path))]
     program = [sys.executable, "-m", "cifake_keras.cli", *line, "--jobs", "2"]
     killed = subprocess.Popen(program, stderr=subprocess.DEVNULL, start_new_session=True)
@@ -257,10 +257,9 @@ def test_a_sweep_in_two_processes_survives_a_kill_and_gives_its_network_to_seed_
     candidates = pd.read_csv(sweep / "candidates.csv")
     metrics = json.loads((cell(tmp_path, "baseline") / "metrics.json").read_text())
     best = candidates.iloc[candidates["validation_accuracy"].argmax()]
-    assert len(candidates) == 9 and metrics["trained_by"] == f"sweep/{best['group']}"
+    assert len(candidates) == 9
     assert metrics["hyperparameters"]["learning_rate"] == best["learning_rate"]
     assert metrics["hyperparameters"]["l2"] == best["l2"]
-    assert metrics["validation_accuracy"] == pytest.approx(best["validation_accuracy"], abs=0.051)
 
 
 SERVE = """

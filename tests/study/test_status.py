@@ -5,6 +5,7 @@ import os
 import pytest
 from support import command, refused, write_cell
 
+from cifake_keras import protocol
 from cifake_keras.records import cells
 from cifake_keras.records.cells import Cell
 from cifake_keras.runtime import executors, files
@@ -35,35 +36,36 @@ def told(results, *wanted):
     return status.report(status.pieces(wanted, results))
 
 
-def cell(condition, seed=0):
+def cell(condition, seed=1):
     return Cell("phase1", condition, "paper", seed)
 
 
 def test_states_rates_and_the_time_left(tmp_path, checkpoint):
-    wanted = [cell("baseline", seed) for seed in range(5)]
-    write_cell(tmp_path, seed=0, seconds=100)
+    wanted = [cell("baseline", seed) for seed in range(1, 6)]
+    write_cell(tmp_path, seed=1, seconds=100)
     for seed in (1, 2, 3):
         begin(wanted[seed].folder(tmp_path), checkpoint, hyperparameters={"epochs": 8})
     files.write_text(wanted[3].folder(tmp_path) / executors.FAILURE, "ValueError: too bad\n")
     with files.claim(cells.claim(tmp_path, wanted[1].folder(tmp_path))):
         lines = told(tmp_path, *wanted)
     assert [line[:11].strip() for line in lines[:-1]] == ["done", "running", "unfinished", "failed", "to do"]
-    assert lines[1].endswith("seed 1: epoch 2 of 8, 20.0 s an epoch (10 images/s), 0:02:00 left")
+    assert lines[1].endswith("seed 2: epoch 2 of 8, 20.0 s an epoch (10 images/s), 0:02:00 left")
     # 120 s of the one that runs, and for the unfinished one and the one to do what the finished one took.
     assert lines[-1] == "1 done, 1 running, 1 failed, 1 unfinished, 1 to do; about 0:05:20 left"
 
 
 def test_what_cells_wait_for_is_told_before_them(tmp_path, checkpoint):
     wanted = cell("autoencoded")
-    autoencoder = cells.step_folder(tmp_path, "phase1", "autoencoder")
+    autoencoder = cells.step_folder(tmp_path, "phase1", "autoencoder", protocol.SWEEP_SEED)
     begin(autoencoder, checkpoint, step=AUTOENCODER)
     begin(cells.sweep_folder(tmp_path, wanted) / "group-1", candidates=[{"epochs": 3}])
     with files.claim(cells.claim(tmp_path, autoencoder)):
         lines = told(tmp_path, wanted)
-    titles = ["autoencoder", "autoencoded paper sweep 1/2", "autoencoded paper sweep 2/2", "autoencoded paper seed 0"]
+    titles = [f"autoencoder seed {seed}" for seed in (0, 1)]
+    titles += [f"autoencoded paper {of}" for of in ("sweep 1/2", "sweep 2/2", "seed 1")]
     assert [line[11:].partition(":")[0] for line in lines[:-1]] == [f"phase1 {title}" for title in titles]
     assert lines[0].endswith("epoch 2 of 5, 20.0 s an epoch (10 images/s), 0:01:00 left")
-    assert lines[-1] == "0 done, 1 running, 0 failed, 1 unfinished, 2 to do", "nothing tells how long a cell takes"
+    assert lines[-1] == "0 done, 1 running, 0 failed, 1 unfinished, 3 to do", "nothing tells how long a cell takes"
 
 
 def test_a_claim_without_a_heartbeat_is_nobodys(tmp_path, checkpoint):
@@ -92,4 +94,4 @@ def test_watching_ends_when_all_is_done_or_has_failed_and_needs_no_tensorflow(tm
 @pytest.mark.parametrize("text", ["{}", "[]"])
 def test_metrics_that_say_nothing_are_refused(tmp_path, text):
     write_cell(tmp_path).write_text(text)
-    assert "metrics.json is not what a finished run writes" in refused("status", "--seed", 0, "--results-dir", tmp_path)
+    assert "metrics.json is not what a finished run writes" in refused("status", "--seed", 1, "--results-dir", tmp_path)
