@@ -42,18 +42,28 @@ paper: $(INSTALLED)
 	$(BIN)/cifake-keras figures --results-dir $(PAPER)/results
 	$(BIN)/cifake-keras tables --results-dir $(PAPER)/results
 
-# What results/ holds: five seeds, audited and examined; about three hours on two cores. Phase 2, of which most is not
-# available, is not swept. LISTS names the folder of the authors' validation lists, for those who have them.
-paper-available: EXAMINED = --seeds 5 --jobs $(JOBS) --data-dir $(PAPER)/data --results-dir $(PAPER)/results
-paper-available: AUTHORS = $(if $(LISTS),--validation-files $(LISTS))
+# What results/ holds: five seeds, examined, and audited; Phase 2, of which most is not available, and the more diverse
+# training sets are not swept. The recipe equal takes the autoencoders that are there. LISTS names the folder of the
+# authors' validation lists, for those who have them.
+paper-available: FOLDERS = --jobs $(JOBS) --data-dir $(PAPER)/data $(if $(LISTS),--validation-files $(LISTS))
+paper-available: PUBLISHED = $(FOLDERS) --seeds 5 --results-dir $(PAPER)/results
+paper-available: EQUAL = $(FOLDERS) --seeds 5 --results-dir $(PAPER)/results/equal --phase phase1
+paper-available: DIVERSE = $(foreach pairs,0 500 1000 1900,--phase diverse$(pairs))
+paper-available: SAVED = --saved-models-dir $(PAPER)/saved_models
 paper-available: $(INSTALLED)
 	$(BIN)/cifake-keras data prepare all --from $(ARCHIVES) --data-dir $(PAPER)/data
-	$(BIN)/cifake-keras run-grid $(EXAMINED) $(AUTHORS) --phase phase1 --saved-models-dir $(PAPER)/saved_models
-	$(BIN)/cifake-keras run-grid $(EXAMINED) $(AUTHORS) --phase phase2 --no-sweep --saved-models-dir $(PAPER)/saved_models
-	$(BIN)/cifake-keras examine $(EXAMINED) $(AUTHORS)
-	for phase in phase1 phase2; do $(BIN)/cifake-keras data audit --phase $$phase $(AUTHORS) \
+	$(BIN)/cifake-keras run-grid $(PUBLISHED) $(SAVED) --phase phase1
+	$(BIN)/cifake-keras run-grid $(PUBLISHED) $(SAVED) --phase phase2 --no-sweep
+	$(BIN)/cifake-keras run-grid $(PUBLISHED) $(SAVED) $(DIVERSE) --recipe equal --no-sweep
+	$(BIN)/cifake-keras examine $(PUBLISHED) --phase phase1 --phase phase2 $(DIVERSE)
+	mkdir -p $(PAPER)/results/equal/runs/phase1
+	cp --recursive --no-clobber $(PAPER)/results/runs/phase1/autoencoder $(PAPER)/results/equal/runs/phase1
+	$(BIN)/cifake-keras run-grid $(EQUAL) $(SAVED)/equal --recipe equal
+	$(BIN)/cifake-keras examine $(EQUAL)
+	for phase in phase1 phase2; do $(BIN)/cifake-keras data audit --phase $$phase $(if $(LISTS),--validation-files $(LISTS)) \
 		--data-dir $(PAPER)/data --results-dir $(PAPER)/results || exit; done
 	$(MAKE) report RESULTS=$(PAPER)/results
+	$(MAKE) report RESULTS=$(PAPER)/results/equal
 
 tables figures: $(INSTALLED)
 	$(BIN)/cifake-keras $@ --results-dir $(RESULTS)

@@ -75,12 +75,13 @@ class Excerpt:
     """What a source takes of an archive that holds other files too, and how its images are made alike.
 
     members: a regular expression of the ends of their paths. label: REAL or FAKE. side: of the square, in pixels, that
-    is cut out of the middle of each image.
+    is cut out of the middle of each image. prompts: whether the folder of an image is that of its prompt.
     """
 
     members: str
     label: str = "FAKE"
     side: int = NATIVE_SIZE
+    prompts: bool = False
 
     @property
     def pattern(self) -> re.Pattern[str]:
@@ -112,6 +113,11 @@ class Source:
     archive: str = ""
     excerpt: Excerpt | None = None
 
+    @property
+    def prompts(self) -> bool:
+        """Whether images of one folder, its own or another source's, have one prompt."""
+        return self.excerpt is not None and self.excerpt.prompts
+
 
 @dataclass(frozen=True)
 class Draw:
@@ -136,8 +142,11 @@ class Counts:
     def of(self, label: int) -> tuple[Draw, ...]:
         return self.fake if label == FAKE else self.real
 
+    def draws(self) -> tuple[Draw, ...]:
+        return *self.real, *self.fake
+
     def draw_on(self, source: str) -> bool:
-        return any(draw.source == source for draw in (*self.real, *self.fake))
+        return any(draw.source == source for draw in self.draws())
 
 
 @dataclass(frozen=True)
@@ -153,22 +162,32 @@ class TestSet:
 
 @dataclass(frozen=True)
 class Phase:
-    """train holds training and validation images together, as Tables 1 and 2 do."""
+    """train holds training and validation images together, as Tables 1 and 2 do.
+
+    beyond: test sets that the paper has not, on which finished cells are examined.
+    """
 
     name: str
     title: str
     train: Counts
     tests: tuple[TestSet, ...]
+    beyond: tuple[TestSet, ...] = ()
 
     def scaled(self, scale: float) -> "Phase":
         """The phase with that share of its images."""
-        tests = tuple(replace(test, counts=test.counts.scaled(scale)) for test in self.tests)
-        return replace(self, train=self.train.scaled(scale), tests=tests)
+        tests, beyond = (
+            tuple(replace(test, counts=test.counts.scaled(scale)) for test in of) for of in (self.tests, self.beyond)
+        )
+        return replace(self, train=self.train.scaled(scale), tests=tests, beyond=beyond)
+
+    @property
+    def examined(self) -> tuple[TestSet, ...]:
+        """All test sets on which finished cells are examined."""
+        return *self.tests, *self.beyond
 
     def draws(self) -> tuple[Draw, ...]:
-        """Of all splits and both classes."""
-        counts = (self.train, *(test.counts for test in self.tests))
-        return tuple(draw for split in counts for draw in (*split.real, *split.fake))
+        """Of both classes, in all splits that the paper has."""
+        return tuple(draw for split in (self.train, *(test.counts for test in self.tests)) for draw in split.draws())
 
 
 @dataclass(frozen=True)
@@ -399,7 +418,7 @@ def _drawbench(version: str, file: str) -> Source:
         f"DrawBench SD{version}",
         f"image_folder/drawbenchsd{version.replace('.', '')}",
         "drawbench-glance.zip",
-        Excerpt(rf"[^/]+/\d+/{file}_seed_0\.jpg"),
+        Excerpt(rf"[^/]+/\d+/{file}_seed_0\.jpg", prompts=True),
         "GitHub: kennymckormick/DrawBench-Glance",
         "none stated",
         f"{_STABLE_DIFFUSION}; Saharia et al., Imagen, NeurIPS 2022, arXiv 2205.11487, for the prompts",
@@ -506,6 +525,22 @@ SOURCES = {
     )
 }
 
+# Photographs and fakes of one size. All that there are of a source, so that the photographs serve every generator.
+EQUAL_SIZE = TestSet(
+    "equal_size",
+    "Equal size",
+    Counts(
+        (Draw("ImageNet native", 1_000),),
+        (
+            Draw("SDv1.1", 242),
+            Draw("SDv1 Extile1", 200),
+            Draw("DrawBench SDv1.4", 200),
+            Draw("DrawBench SDv1.5", 200),
+            Draw("DrawBench SDv2.1", 200),
+        ),
+    ),
+)
+
 # Tables 1 and 2 of the paper. Table 2 prints IFv1's 2,000 test images under "real"; they are fakes.
 PAPER_PHASES = (
     Phase(
@@ -517,6 +552,7 @@ PAPER_PHASES = (
             TestSet("sdv15", "SDv1.5", Counts((Draw("ImageNet", 1_000),), (Draw("SDv1.5", 798),))),
             TestSet("ifv1", "IFv1", Counts((Draw("ImageNet", 1_000),), (Draw("IFv1", 1_000),))),
         ),
+        (EQUAL_SIZE,),
     ),
     Phase(
         "phase2",
@@ -537,8 +573,29 @@ PAPER_PHASES = (
             TestSet("sdv21", "SDv2.1", Counts((Draw("ImageNet", 1_000),), (Draw("SDv2.1", 1_000),))),
             TestSet("cogview2", "CogView2", Counts((Draw("ImageNet", 1_000),), (Draw("CogView2", 1_000),))),
         ),
+        (EQUAL_SIZE,),
     ),
 )
+
+# Fakes that come to CIFAKE's, each with a photograph of VOC: all that there are, but for test images.
+_OTHER_FAKES = {"SD": 1_200, "SDv1 JoshCLWren": 400, "SDv1.5 cut": 300}
+
+
+def _diverse(pairs: int, total: int = 10_000) -> Phase:
+    """So many of `total` images of each class are not CIFAKE's."""
+    scale = pairs / sum(_OTHER_FAKES.values())
+    fakes = [Draw(source, round(scale * images)) for source, images in _OTHER_FAKES.items()]
+    cifake = Draw("CIFAKE", total - pairs)
+    train = Counts((cifake, Draw("VOC", pairs)), (cifake, *fakes)) if pairs else Counts((cifake,), (cifake,))
+    in_sample = TestSet("cifake", "CIFAKE", Counts((Draw("CIFAKE", 5_000),), (Draw("CIFAKE", 5_000),)))
+    return Phase(f"diverse{pairs}", f"{pairs:,} other pairs", train, (in_sample,), (EQUAL_SIZE,))
+
+
+# Whether a more diverse training set helps: the same total, of more and more sources. Ours, not the paper's.
+DIVERSE_PHASES = tuple(map(_diverse, (0, 500, 1_000, 1_900)))
+
+# What they are told apart by: generators that no training set has, as far as versions are known: SD's is not.
+NEW_TO_DIVERSE = ("SDv1.1", "DrawBench SDv2.1")
 
 # The same two phases at about a seventieth, on images that the package makes itself.
 DEMO_PHASES = (
@@ -684,6 +741,9 @@ FLOOR = {
     "colour_spectrum": Features("colour and spectrum", "both"),
 }
 
+# By way of a square of so many pixels, and of a compression like theirs, test images become as tiny-imagenet's are.
+DETOUR, DETOUR_KERNEL = 64, "bicubic"
+
 # So many in-sample test images have their saliency measured, the first of them also under random weights.
 SALIENCY_IMAGES, SANITY_IMAGES = 500, 100
 
@@ -752,7 +812,7 @@ QUESTIONS = (
 
 def phases(preset: str, scale: float = 1.0) -> dict[str, Phase]:
     """The phases of a preset by name. scale: the share of their images that is wanted, for trials."""
-    wanted = DEMO_PHASES if preset == "demo" else PAPER_PHASES
+    wanted = DEMO_PHASES if preset == "demo" else (*PAPER_PHASES, *DIVERSE_PHASES)
     return {phase.name: phase if scale == 1 else phase.scaled(scale) for phase in wanted}
 
 
@@ -773,10 +833,10 @@ def evaluation_seeds(count: int) -> range:
 
 
 def uses(source: str) -> list[str]:
-    """What the paper's phases take of a source, a line each: "Phase 2: train, test In-sample, SDv2.1"."""
+    """What phases take of a source, a line each: "Phase 2: train, test In-sample, SDv2.1"."""
     lines = []
-    for phase in PAPER_PHASES:
-        tests = [test.title for test in phase.tests if test.counts.draw_on(source)]
+    for phase in (*PAPER_PHASES, DIVERSE_PHASES[-1]):  # which takes most
+        tests = [test.title for test in phase.examined if test.counts.draw_on(source)]
         splits = ["train"] * bool(phase.train.draw_on(source)) + [f"test {', '.join(tests)}"] * bool(tests)
         lines += [f"{phase.title}: {', '.join(splits)}"] * bool(splits)
     return lines
@@ -804,5 +864,6 @@ def path_name(condition: str, evaluation: str) -> str:
 
 def wanted(source: str) -> int:
     """The images of a source that the largest of the phases uses."""
-    every = (*PAPER_PHASES, *DEMO_PHASES)
-    return max(sum(draw.images for draw in phase.draws() if draw.source == source) for phase in every)
+    drawn = [phase.draws() for phase in (*PAPER_PHASES, *DIVERSE_PHASES, *DEMO_PHASES)]
+    drawn += [test.counts.draws() for phase in PAPER_PHASES for test in phase.beyond]
+    return max(sum(draw.images for draw in draws if draw.source == source) for draws in drawn)

@@ -79,8 +79,22 @@ def selection(command: Callable) -> Callable:
 
     return _with_options(
         select,
-        _names("--phase", "phases", [phase.name for phase in protocol.PAPER_PHASES]),
-        _names("--condition", "conditions", list(protocol.CONDITIONS)),
+        click.option(
+            "--phase",
+            "phases",
+            multiple=True,
+            type=click.Choice(list(protocol.phases("available"))),
+            default=[phase.name for phase in protocol.PAPER_PHASES],
+            help="May be repeated; else the paper's.",
+        ),
+        click.option(
+            "--condition",
+            "conditions",
+            multiple=True,
+            type=click.Choice(list(protocol.CONDITIONS)),
+            default=list(protocol.CONDITIONS),
+            help="May be repeated; else all.",
+        ),
         click.option(
             "--classifier",
             "classifiers",
@@ -92,12 +106,6 @@ def selection(command: Callable) -> Callable:
         ),
         click.option("--seeds", type=click.IntRange(1), default=1, show_default=True, help="Seeds 1 to N."),
         click.option("--seed", multiple=True, type=click.IntRange(1), help="Only this seed; may be repeated."),
-    )
-
-
-def _names(option: str, parameter: str, names: list[str]) -> Decorator:
-    return click.option(
-        option, parameter, multiple=True, type=click.Choice(names), default=names, help="May be repeated; else all."
     )
 
 

@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 from sklearn import metrics as sk
 
-from cifake_keras.evaluation.statistics import Estimate, estimate, evenly
+from cifake_keras.evaluation.statistics import Estimate, auc_values, estimate, evenly
 from cifake_keras.protocol import FAKE, REAL, THRESHOLD
 
 ECE_BINS = 15
@@ -18,13 +18,18 @@ Of = Callable[[np.ndarray, np.ndarray, float], float | None]
 # correct, bool [seeds, n], whether each decision is right; labels, int [n].
 OfDecisions = Callable[[np.ndarray, np.ndarray], Estimate | None]
 
+# logits, float [seeds, n]; fake, bool [n]; thresholds, float [seeds], in logits; weights, float [n]. Gives values,
+# [seeds, n], whose weighted mean over images is the metric of a seed.
+Values = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+
 
 @dataclass(frozen=True)
 class Metric:
     """title: its heading. of: its value, None where a class is missing that it needs. digits: after the point.
 
     percent: whether tables of accuracies show it as a percentage. estimate: its mean over seeds with an interval, None
-    where it hangs on more than decisions.
+    where it hangs on more than decisions. values: of its images, None where it is no mean over them of both classes;
+    evenly: whether these weigh by class and generator (`statistics.evenly`), or alike.
     """
 
     title: str
@@ -32,6 +37,8 @@ class Metric:
     digits: int = 3
     percent: bool = False
     estimate: OfDecisions | None = None
+    values: Values | None = None
+    evenly: bool = True
 
 
 def metrics(labels: np.ndarray, probability_fake: np.ndarray, threshold: float = THRESHOLD) -> dict[str, float | None]:
@@ -105,6 +112,14 @@ def _estimate_of_class(label: int, correct: np.ndarray, labels: np.ndarray) -> E
     return estimate(correct[:, labels == label]) if label in labels else None
 
 
+def _right(logits: np.ndarray, fake: np.ndarray, thresholds: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    return (logits >= thresholds[:, None]) == fake
+
+
+def _places(logits: np.ndarray, fake: np.ndarray, thresholds: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    return auc_values(logits, fake, weights)
+
+
 def _mean(values: np.ndarray) -> float | None:
     return float(values.mean()) if len(values) else None
 
@@ -114,11 +129,13 @@ def _both(labels: np.ndarray) -> bool:
 
 
 METRICS = {
-    "accuracy": Metric("Accuracy", _accuracy, 1, percent=True, estimate=estimate),
-    "balanced_accuracy": Metric("Balanced accuracy", _balanced_accuracy, 1, percent=True, estimate=_estimate_balanced),
+    "accuracy": Metric("Accuracy", _accuracy, 1, percent=True, estimate=estimate, values=_right, evenly=False),
+    "balanced_accuracy": Metric(
+        "Balanced accuracy", _balanced_accuracy, 1, percent=True, estimate=_estimate_balanced, values=_right
+    ),
     "tpr": Metric("TPR", _tpr, 1, percent=True, estimate=partial(_estimate_of_class, FAKE)),
     "tnr": Metric("TNR", _tnr, 1, percent=True, estimate=partial(_estimate_of_class, REAL)),
-    "auc": Metric("AUC", _auc),
+    "auc": Metric("AUC", _auc, values=_places),
     "average_precision": Metric("Average precision", _average_precision),
     "nll": Metric("NLL", _nll),
     "ece": Metric("ECE", _ece),

@@ -43,14 +43,21 @@ class Examined:
 
     def tests(self) -> Iterator[tuple[str, np.ndarray]]:
         """The test sets that there are, with the places of their images."""
-        for test in self.phase.tests:
+        for test in self.phase.examined:
             places = np.flatnonzero(self.images["test_set"] == test.name)
             if places.size:
                 yield test.name, places
 
-    def logits(self, key: Key, path: str) -> np.ndarray:
+    @property
+    def groups(self) -> np.ndarray:
+        """int [images]: which were drawn together, as images of one prompt; each other one by itself."""
+        prompted = self.images["source"].map(lambda name: protocol.SOURCES[name].prompts)
+        prompts = self.images["filename"].str.rpartition("/")[0]
+        return pd.factorize(prompts.where(prompted, self.images.index.astype(str)))[0]
+
+    def logits(self, key: Key, view: str) -> np.ndarray:
         """float32 [seeds, images]."""
-        return np.stack([scores.paths[path] for scores in self.scores[key]])
+        return np.stack([scores.logits(view) for scores in self.scores[key]])
 
     def said_fake(self, key: Key, view: str) -> np.ndarray:
         """bool [seeds, images]: the decisions at probability 0.5."""

@@ -40,9 +40,13 @@ class Scores:
     def count(self) -> int:
         return len(next(iter(self.paths.values())))
 
+    def logits(self, view: str) -> np.ndarray:
+        """float32 [images], on a path or on altered images; bool in files of earlier versions."""
+        return self.altered[view] if view in self.altered else self.paths[view]
+
     def said_fake(self, view: str) -> np.ndarray:
         """bool [images]: the decisions at probability 0.5 on a path, or on altered images."""
-        scores = self.altered[view] if view in self.altered else self.paths[view]
+        scores = self.logits(view)
         return scores if scores.dtype == bool else scores >= 0
 
     def write(self, path: Path) -> None:

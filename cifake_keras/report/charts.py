@@ -13,9 +13,8 @@ from matplotlib.figure import Figure
 from cifake_keras import protocol
 from cifake_keras.records import examined
 from cifake_keras.records.examined import Examined
-from cifake_keras.report import evidence
+from cifake_keras.report import diversity, evidence, form, isolation
 from cifake_keras.report.figures import DEMO, save
-from cifake_keras.report.form import percent
 
 _PALETTE = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#000000")  # Okabe and Ito's
 COLOURS = dict(zip(protocol.CONDITIONS, itertools.cycle(_PALETTE)))
@@ -23,18 +22,19 @@ _SIDE = 2.4  # inches, of a panel
 
 
 def write(results_dir: Path) -> list[Path]:
-    """Writes charts below `figures/`, of the paper's classifier; none where no cell has been examined."""
-    drawn = {
-        "matrix": (matrix, evidence.matrix),
-        "robustness": (robustness, evidence.robustness),
-        "reliability": (reliability, evidence.reliability),
-    }
-    return [
+    """Writes charts of the phases of the paper below `figures/`, of its classifier; none where no cell was examined."""
+    phases = examined.read(results_dir)
+    paths = [
         path
-        for phase in examined.read(results_dir)
-        for name, (draw, rows) in drawn.items()
+        for phase in phases
+        if phase.phase.name in form.COUNTS
+        for name, (draw, rows) in CHARTS.items()
         for path in _write(results_dir / "figures" / f"{name}_{phase.phase.name}", phase, draw, rows)
     ]
+    curve = pd.DataFrame(diversity.curve(phases))
+    if curve.empty:
+        return paths
+    return paths + save(diversity_curve(_first_classifier(curve)), results_dir / "figures" / "diversity")
 
 
 def _write(stem: Path, phase: Examined, draw: Callable, rows: Callable) -> list[Path]:
@@ -42,7 +42,11 @@ def _write(stem: Path, phase: Examined, draw: Callable, rows: Callable) -> list[
     table = pd.DataFrame(rows(phase))
     if table.empty:
         return []
-    return save(draw(phase, table[table["classifier"] == table["classifier"].iloc[0]]), stem)
+    return save(draw(phase, _first_classifier(table)), stem)
+
+
+def _first_classifier(table: pd.DataFrame) -> pd.DataFrame:
+    return table[table["classifier"] == table["classifier"].iloc[0]]
 
 
 def matrix(phase: Examined, table: pd.DataFrame) -> Figure:
@@ -63,7 +67,7 @@ def _heat_map(axis: Axes, values: pd.DataFrame) -> None:
         own = values.index[row] == values.columns[column]
         colour = "white" if value < 80 else "black"
         weight = "bold" if own else "normal"
-        axis.text(column, row, percent(value), ha="center", va="center", fontsize=8, color=colour, weight=weight)
+        axis.text(column, row, form.percent(value), ha="center", va="center", fontsize=8, color=colour, weight=weight)
     for place, names, rotation in ((axis.set_xticks, values.columns, 30), (axis.set_yticks, values.index, 0)):
         place(range(len(names)), list(map(_path_title, names)), fontsize=7, rotation=rotation)
     axis.set_xlabel("test images took the path", fontsize=7)
@@ -115,12 +119,61 @@ def reliability(phase: Examined, table: pd.DataFrame) -> Figure:
     return figure
 
 
+def routes(phase: Examined, table: pd.DataFrame) -> Figure:
+    """By the kernel: a row a metric, a column a condition, a curve a way of photographs and fakes to 32 px."""
+    measures = {
+        "auc": "AUC (%)",
+        "balanced_accuracy_fixed": "balanced accuracy (%)\nat probability 0.5",
+        "balanced_accuracy_validation": "balanced accuracy (%)\nat validation's threshold",
+    }
+    conditions = list(table["condition"].unique())
+    figure, axes = _panels(phase, "photographs and fakes of one size on their way to 32 px", len(measures), conditions)
+    for row, (measure, title) in zip(axes, measures.items(), strict=True):
+        for axis, condition in zip(row, conditions, strict=True):
+            _ways(axis, table[table["condition"] == condition], measure)
+        row[0].set_ylabel(title, fontsize=7)
+    for axis, condition in zip(axes[0], conditions, strict=True):
+        axis.set_title(protocol.CONDITIONS[condition].title, fontsize=8)
+    axes[0][0].legend(fontsize=5, title="photographs, fakes", title_fontsize=5)
+    return figure
+
+
+def _ways(axis: Axes, rows: pd.DataFrame, measure: str) -> None:
+    scale = 100 if measure == "auc" else 1
+    for number, (ways, curve) in enumerate(rows.groupby(["photographs", "fakes"], sort=False)):
+        # Side by side, so that no interval hides another.
+        places = [protocol.KERNELS.index(kernel) + 0.15 * number - 0.2 for kernel in curve["kernel"]]
+        values, widths = scale * curve[measure], scale * curve[f"{measure}_half_width"]
+        axis.errorbar(places, values, widths, fmt="o", ms=3, lw=1, color=_PALETTE[number], label=", ".join(ways))
+    axis.set_xticks(range(len(protocol.KERNELS)), protocol.KERNELS, fontsize=6, rotation=30)
+    axis.set_ylim(40, 100)
+    axis.axhline(50, color="grey", lw=0.5, ls=":")
+
+
+def diversity_curve(table: pd.DataFrame) -> Figure:
+    """AUC by the number of pairs that are not CIFAKE's, a curve a condition."""
+    figure = Figure(figsize=(4.2, 3.0), facecolor="white", layout="constrained")
+    FigureCanvasAgg(figure)
+    figure.suptitle("Training on more diverse images, at one total", fontsize=9, weight="bold", x=0.01, ha="left")
+    axis = figure.subplots()
+    for condition, curve in table.groupby("condition", sort=False):
+        axis.errorbar(
+            curve["pairs"], curve["auc"], curve["auc_half_width"], capsize=2, lw=1,
+            color=COLOURS[condition], label=protocol.CONDITIONS[condition].title,
+        )  # fmt: skip
+    axis.set_xlabel("pairs that are not CIFAKE's, of 10,000", fontsize=7)
+    axis.set_ylabel("AUC (%) on generators that no training has", fontsize=7)
+    axis.tick_params(labelsize=7)
+    axis.legend(fontsize=6)
+    return figure
+
+
 def _tests(table: pd.DataFrame) -> list[str]:
     return list(table["test_set"].unique())
 
 
 def _title(phase: Examined, test_set: str) -> str:
-    return next(test.title for test in phase.phase.tests if test.name == test_set)
+    return next(test.title for test in phase.phase.examined if test.name == test_set)
 
 
 def _panels(phase: Examined, what: str, rows: int, columns: list[str]) -> tuple[Figure, np.ndarray]:
@@ -132,3 +185,12 @@ def _panels(phase: Examined, what: str, rows: int, columns: list[str]) -> tuple[
     for axis in axes.flat:
         axis.tick_params(labelsize=7)
     return figure, axes
+
+
+# By the beginning of its file's name: what draws it, and the rows that it shows.
+CHARTS: dict[str, tuple[Callable, Callable]] = {
+    "routes": (routes, isolation.routes),
+    "matrix": (matrix, evidence.matrix),
+    "robustness": (robustness, evidence.robustness),
+    "reliability": (reliability, evidence.reliability),
+}

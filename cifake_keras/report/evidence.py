@@ -43,17 +43,17 @@ def tables(phases: list[Examined]) -> dict[str, pd.DataFrame]:
         "reliability": reliability,
         "dispersion": _dispersion,
     }
-    frames = {name: _table(itertools.chain.from_iterable(map(rows, phases))) for name, rows in made.items()}
+    frames = {name: table(itertools.chain.from_iterable(map(rows, phases))) for name, rows in made.items()}
     return {name: frame for name, frame in frames.items() if len(frame)}
 
 
-def _table(rows: Iterable[dict]) -> pd.DataFrame:
+def table(rows: Iterable[dict]) -> pd.DataFrame:
     frame = pd.DataFrame(rows)
     digits = {name: ".2g" if name in ("p", "p_holm") else ".4f" for name in frame.select_dtypes("float")}
     return frame.assign(**{name: [float(format(v, of)) for v in frame[name]] for name, of in digits.items()})
 
 
-def _keys(phase: Examined) -> Iterator[tuple[Key, dict]]:
+def keys(phase: Examined) -> Iterator[tuple[Key, dict]]:
     marked = {"images": "procedural"} if phase.preset == "demo" else {}
     for key, seeds in phase.seeds.items():
         yield key, marked | {"phase": phase.phase.name, **key._asdict(), "seeds": len(seeds)}
@@ -108,7 +108,7 @@ def _percent(name: str, estimate: statistics.Estimate) -> dict[str, float]:
 
 def _metrics(phase: Examined) -> Iterator[dict]:
     """A row a cell, test set, evaluation and threshold: fixed, chosen on validation images, or by the test itself."""
-    for key, named in _keys(phase):
+    for key, named in keys(phase):
         of_seeds = list(zip(phase.seeds[key], phase.scores[key], strict=True))
         for (seed, scores), evaluation in itertools.product(of_seeds, protocol.EVALUATIONS):
             for row in _of_cell(phase, scores, evaluation, _path(key, evaluation)):
@@ -142,7 +142,7 @@ def best_threshold(labels: np.ndarray, logits: np.ndarray) -> float:
 
 def matrix(phase: Examined) -> Iterator[dict]:
     """Every classifier on images that took each path, its own or another's."""
-    for key, named in _keys(phase):
+    for key, named in keys(phase):
         for path, (test, places) in itertools.product(phase.paths(key), list(phase.tests())):
             labels, probability = phase.labels[places], expit(phase.logits(key, path)[:, places])
             percentages = rates(phase.correct(key, path)[:, places], labels)
@@ -157,7 +157,7 @@ def _mean_auc(labels: np.ndarray, probability: np.ndarray) -> float:
 
 def reliability(phase: Examined) -> Iterator[dict]:
     """Matched: the images by the probability stated, and how many of them are fakes."""
-    for key, named in _keys(phase):
+    for key, named in keys(phase):
         path = _path(key, MATCHED)
         for test, places in phase.tests() if phase.has(key, path) else ():
             probability = expit(phase.logits(key, path)[:, places].astype(np.float64))
@@ -260,7 +260,7 @@ def _breakdown(phase: Examined) -> Iterator[dict]:
         "generator": phase.images["generator"],
         "class": phase.images["filename"].where(phase.images["source"] == "CIFAKE").map(_cifar_class),
     }
-    for key, named in _keys(phase):
+    for key, named in keys(phase):
         path = _path(key, MATCHED)
         if not phase.has(key, path):
             continue
@@ -292,7 +292,7 @@ def _controls(phase: Examined) -> Iterator[dict]:
     With the difference in accuracy from the baseline on the same images and seeds; its p-values are not adjusted.
     """
     unseen = phase.images["in_training"].to_numpy() == 0
-    for key, named in _keys(phase):
+    for key, named in keys(phase):
         kernels = {view: view for view in phase.altered(key) if view.startswith("kernel-")}
         views = {"none": CLEAN, "not in training": CLEAN, "re-encoded": REENCODED} | kernels
         for (control, view), (test, places) in itertools.product(views.items(), list(phase.tests())):
@@ -322,7 +322,7 @@ def _against_baseline(phase: Examined, key: Key, view: str, chosen: np.ndarray) 
 
 def robustness(phase: Examined) -> Iterator[dict]:
     """Clean, on altered images; level 0 is none."""
-    for key, named in _keys(phase):
+    for key, named in keys(phase):
         for family, alteration in protocol.ALTERATIONS.items():
             views = {None: CLEAN} | {level: f"{family}-{level}" for level in alteration.levels}
             for (level, view), (test, places) in itertools.product(views.items(), list(phase.tests())):
@@ -344,7 +344,7 @@ def _dispersion(phase: Examined) -> Iterator[dict]:
 
 
 def _dispersions(phase: Examined) -> Iterator[dict]:
-    for key, named in _keys(phase):
+    for key, named in keys(phase):
         measures = [name for name in (*MEASURES, SIMILARITY) if name in phase.measures(key)]
         for method, measure in itertools.product(phase.methods(key), measures):
             values = _measured(phase, key, method, measure, phase.seeds[key])

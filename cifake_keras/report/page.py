@@ -23,6 +23,9 @@ TITLES = {
     **{"a": "A", "b": "B", "condition": "Classifier", "path": "Images took the path", "test_set": "Test set"},
     **{"p": "p", "p_holm": "p (Holm)", "mcnemar_p": "McNemar's p, by seed"},
     **{SIMILARITY: "correlation with random weights' map"},
+    "balanced_accuracy_fixed": "Balanced accuracy at 0.5",
+    "balanced_accuracy_validation": "At the threshold of validation",
+    **{"p_margin": "p (margin)", "within_margin": "Within the margin", "paper": "Paper"},
 }
 
 
@@ -41,6 +44,40 @@ class _Section:
 def _sections() -> tuple[_Section, ...]:
     rates = [name for name, metric in METRICS.items() if metric.percent]
     return (
+        _Section(
+            "verdicts",
+            "Verdicts",
+            "By the rule of docs/protocol.md, written before the runs. A minus B in points, of AUC in hundredths, "
+            "matched; p (Holm) is corrected over all twelve questions, p (margin) is that of a difference of 2 points "
+            "or more.",
+            ("a", "b", "test_set", "metric", "threshold"),
+            ("difference", "p", "p_holm", "p_margin", "within_margin", "verdict"),
+        ),
+        _Section(
+            "reproductions",
+            "The paper's numbers",
+            "Accuracy in percent: the paper's, and where another study of the paper's size would fall in 95 of 100 "
+            "cases.",
+            ("condition", "test_set"),
+            ("paper", "predicted", "seeds", "verdict"),
+        ),
+        _Section(
+            "generators",
+            "Photographs and fakes of one size",
+            "Every generator against the same photographs, all cut to one size and compressed alike before they are "
+            "resized. Balanced accuracy in percent, at probability 0.5 and at the threshold that is best for the "
+            "validation images.",
+            ("condition", "evaluation", "generator"),
+            ("auc", "balanced_accuracy_fixed", "balanced_accuracy_validation", "n_real", "n_fake"),
+        ),
+        _Section(
+            "routes",
+            "The way to 32 pixels",
+            "The same photographs and fakes, clean, the mean over generators: direct, or by way of 64 pixels and JPEG, "
+            "as tiny-imagenet's photographs are; resized with each kernel.",
+            ("condition", "photographs", "fakes", "kernel"),
+            ("auc", "balanced_accuracy_fixed", "balanced_accuracy_validation"),
+        ),
         _Section(
             "accuracies",
             "Accuracy",
@@ -125,8 +162,8 @@ def write(results_dir: Path) -> Path:
 
 def _phase(results_dir: Path, name: str) -> dict:
     preset = pd.read_csv(results_dir / "tables" / "grid.csv")["preset"].iloc[0]
-    pictures = [f"figure{form.SALIENCY[name]}", *(f"{kind}_{name}" for kind in ("matrix", "robustness", "reliability"))]
-    files = [f"figures/{picture}.png" for picture in pictures]
+    charts = (path.stem for path in sorted((results_dir / "figures").glob(f"*_{name}.png")))
+    files = [f"figures/{picture}.png" for picture in (f"figure{form.SALIENCY[name]}", *charts)]
     phase = protocol.phases(preset)[name]
     return {
         "title": phase.title,
@@ -144,7 +181,7 @@ def _table(results_dir: Path, phase: protocol.Phase, section: _Section) -> dict 
     rows = pd.read_csv(path, keep_default_na=False, na_values=[""])
     rows = rows.query("phase == @phase.name") if "phase" in rows else rows
     titles = TITLES | {name: metric.title for name, metric in METRICS.items()}
-    tests = titles | {test.name: test.title for test in phase.tests}
+    tests = titles | {test.name: test.title for test in phase.examined}
     names = [name for name in section.names if name in rows]
     values = [name for name in section.values if name in rows]
     rows = rows.fillna(dict.fromkeys(names, form.DASH))

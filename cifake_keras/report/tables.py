@@ -18,10 +18,13 @@ from cifake_keras.protocol import CLEAN, MATCHED
 from cifake_keras.records import audits, examined, finished
 from cifake_keras.records.examined import Examined
 from cifake_keras.records.finished import FinishedCell
-from cifake_keras.report import evidence, form, grid
+from cifake_keras.report import diversity, evidence, form, grid, isolation, verdicts
 from cifake_keras.report.evidence import HalfWidths, half_widths
 from cifake_keras.report.form import DASH, Block
 from cifake_keras.runtime.files import write_text
+
+# Of the examined cells, what makes which.
+TABLES = (evidence.tables, isolation.tables, verdicts.tables, diversity.tables)
 
 INTERVALS = (
     "\N{PLUS-MINUS SIGN}: half-width of the 95% interval over seeds and test images together{}. "
@@ -61,7 +64,8 @@ def write(results_dir: Path, console: Console | None = None) -> list[Path]:
     """
     phases, seen = _phases(results_dir)
     texts = {"grid.csv": form.csv(pd.concat([phase.grid for phase in phases]))}
-    for phase in phases:
+    numbered = [phase for phase in phases if phase.phase.name in form.COUNTS]
+    for phase in numbered:
         images, accuracies = form.COUNTS[phase.phase.name], form.ACCURACIES[phase.phase.name]
         texts |= {
             f"table{images}.csv": form.csv(_counts(phase)),
@@ -69,11 +73,12 @@ def write(results_dir: Path, console: Console | None = None) -> list[Path]:
             f"table{accuracies}.csv": form.csv(phase.accuracies),
             f"table{accuracies}.md": _accuracies_markdown(phase),
         }
-    texts |= {f"{name}.csv": form.csv(table) for name, table in evidence.tables(seen).items()}
+    of_examined = [tables(seen) for tables in TABLES]
+    texts |= {f"{name}.csv": form.csv(table) for named in of_examined for name, table in named.items()}
     for name, text in texts.items():
         write_text(results_dir / "tables" / name, text)
     if console:
-        _show(phases, console)
+        _show(numbered, console)
     return [results_dir / "tables" / name for name in texts]
 
 
@@ -175,7 +180,7 @@ def _of_images(seeds: pd.DataFrame) -> float:
 def _paper(preset: str, phase: str, classifier: str, evaluation: str) -> dict[str, dict[str, float]]:
     """By condition and test set, or nothing: the paper has its own CNN, its own images and matched tests."""
     comparable = preset != "demo" and classifier == next(iter(protocol.CLASSIFIERS)) and evaluation == MATCHED
-    return protocol.PAPER_ACCURACY[phase] if comparable else {}
+    return protocol.PAPER_ACCURACY.get(phase, {}) if comparable else {}
 
 
 def _accuracies_markdown(phase: _Phase) -> str:

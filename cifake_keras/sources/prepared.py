@@ -9,7 +9,7 @@ import csv
 import io
 import shutil
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -246,19 +246,22 @@ def _check_features(folder: Path) -> None:
 
 
 @quiet_tfds()
-def resized(data_dir: Path, dataset: str, rows: Sequence[int], kernels: Sequence[str]) -> dict[str, np.ndarray]:
-    """Some images of a source by kernel, uint8 [len(rows), 32, 32, 3], each of them read once for all kernels.
+def resized(
+    data_dir: Path, dataset: str, rows: Sequence[int], routes: Mapping[str, Callable[[np.ndarray], np.ndarray]]
+) -> dict[str, np.ndarray]:
+    """Some images of a source by route, uint8 [len(rows), 32, 32, 3], each of them read once for all routes.
 
-    rows: their places among `Prepared.examples`. Raises UserError where the data set has not been prepared.
+    rows: their places among `Prepared.examples`. routes: what makes an image of any size 32x32. Raises UserError where
+    the data set has not been prepared.
     """
     folder = _required(data_dir, dataset)
     places = [(split, number) for split in stored(folder).values() for number in range(len(split))]
-    images = {kernel: np.empty((len(rows), IMAGE_SIZE, IMAGE_SIZE, 3), np.uint8) for kernel in kernels}
+    images = {name: np.empty((len(rows), IMAGE_SIZE, IMAGE_SIZE, 3), np.uint8) for name in routes}
     with as_prepared(folder):
         for place, (split, number) in enumerate(places[row] for row in rows):
             image = split[number]["image"]
-            for kernel in kernels:
-                images[kernel][place] = reading.resize(image, IMAGE_SIZE, kernel)
+            for name, route in routes.items():
+                images[name][place] = route(image)
     return images
 
 

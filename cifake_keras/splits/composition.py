@@ -1,6 +1,7 @@
 """Phases out of sources: which image is in which split."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from cifake_keras import protocol
-from cifake_keras.protocol import CLASSES, TRAIN, VALIDATION, Phase, Steps
+from cifake_keras.protocol import CLASSES, FAKE, REAL, TRAIN, VALIDATION, Phase, Steps, TestSet
 from cifake_keras.runtime.errors import UserError
 from cifake_keras.runtime.text import lines
 from cifake_keras.sources.arrays import Rows
@@ -92,7 +93,7 @@ def compose(
     validation_files: names like "FAKE/427 (7).jpg" of CIFAKE's test folder that are kept for validation.
     Raises UserError where preset `paper` lacks images, or nothing is left to train on.
     """
-    pools = read_pools(phase, data_dir, kernel, validation_files, seed)
+    pools = read_pools(phase.draws(), data_dir, kernel, validation_files, seed)
     shares = deal_shares(phase, preset, {key: pool.sizes() for key, pool in pools.items()})
     dealt = {key: pools[key].deal(share) for key, share in shares.items() if key in pools}
     stores = {source: pool.source.images for (source, _), pool in pools.items()}
@@ -111,6 +112,15 @@ def compose(
         _record(pools, sets),
         {split: shared_images(sets[TRAIN], images) for split, images in sets.items() if split != TRAIN},
     )
+
+
+def compose_test(test: TestSet, data_dir: Path, kernel: str) -> tuple[ImageSet, list[dict]]:
+    """A test set by itself, of what there is of its sources, and their record as PhaseImages.data has it."""
+    pools = read_pools(test.counts.draws(), data_dir, kernel)
+    wanted = {(draw.source, label): draw.images for label in (REAL, FAKE) for draw in test.counts.of(label)}
+    dealt = [pool.deal(Counter({test.name: wanted[key]}))[test.name] for key, pool in pools.items()]
+    images = _image_set(dealt, {source: pool.source.images for (source, _), pool in pools.items()})
+    return images, _record(pools, {test.name: images})
 
 
 def read_validation_files(folder: Path | None) -> frozenset[str]:

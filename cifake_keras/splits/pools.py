@@ -6,6 +6,7 @@ source has one). Identical images are neighbours in that order and go to one sid
 
 import hashlib
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -14,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from cifake_keras import protocol
-from cifake_keras.protocol import TRAIN, VALIDATION, Phase
+from cifake_keras.protocol import TRAIN, VALIDATION, Draw
 from cifake_keras.sources import prepared
 from cifake_keras.sources.prepared import Prepared
 
@@ -56,11 +57,11 @@ class Pool:
 
 
 def read_pools(
-    phase: Phase, data_dir: Path, kernel: str, validation_files: frozenset[str], seed: int
+    draws: Iterable[Draw], data_dir: Path, kernel: str, validation_files: frozenset[str] = frozenset(), seed: int = 0
 ) -> dict[tuple[str, int], Pool]:
-    """The prepared sources of a phase, class by class: {(source, label): pool}. Arguments: as `composition.compose`."""
+    """The prepared sources of `draws`, class by class: {(source, label): pool}. Arguments: as `composition.compose`."""
     pools = {}
-    for name in dict.fromkeys(draw.source for draw in phase.draws()):
+    for name in dict.fromkeys(draw.source for draw in draws):
         dataset = protocol.SOURCES[name].dataset
         if prepared.find(data_dir, dataset) is None:
             continue

@@ -12,7 +12,7 @@ from cifake_keras import protocol
 from cifake_keras.conditions.path import walk
 from cifake_keras.evaluation import alterations, dispersion, randomization, saliency
 from cifake_keras.evaluation.scorer import Scorer
-from cifake_keras.protocol import CLEAN, EVALUATIONS, VALIDATION, Steps, kept, to_last_network
+from cifake_keras.protocol import CLEAN, EVALUATIONS, FAKE, REAL, VALIDATION, Steps, kept, to_last_network
 from cifake_keras.records import cells, scores
 from cifake_keras.records.cells import Cell
 from cifake_keras.records.parts import Parts
@@ -21,8 +21,8 @@ from cifake_keras.runtime import executors, files, progress
 from cifake_keras.runtime.errors import UserError
 from cifake_keras.runtime.executors import Executor
 from cifake_keras.runtime.progress import say
-from cifake_keras.sources import prepared
-from cifake_keras.splits.composition import ImageSet
+from cifake_keras.sources import prepared, reading
+from cifake_keras.splits.composition import ImageSet, compose_test
 from cifake_keras.study.phase_run import PhaseRun
 from cifake_keras.study.settings import Settings
 from cifake_keras.study.tasks import Task, read_classifier
@@ -42,6 +42,7 @@ def run(wanted: Iterable[Cell], settings: Settings, executor: Executor) -> None:
     settings = settings.as_recorded(cells.read_config(done[0].folder(results_dir)))
     listed = tasks(done, settings)
     for phase in {task.phase for task in listed}:
+        phase.introduce_tests()
         _write_images(phase)
     left = [task for task in listed if not task.done()]
     for done_before in set(listed) - set(left):
@@ -57,19 +58,35 @@ def tasks(done: list[Cell], settings: Settings) -> list["ExaminationTask"]:
     return [ExaminationTask(phases[cell.phase], cell) for cell in done]
 
 
-def _write_images(phase: PhaseRun) -> None:
+def _write_images(phase: "ExaminedPhase") -> None:
     folder = cells.phase_folder(phase.settings.results_dir, phase.phase.name)
-    tests = {name: images.examples for name, images in phase.data.tests.items()}
+    tests = {name: images.examples for name, images in phase.tests.items()}
     scores.write_images(folder, tests, set(phase.data.train.examples["digest"]))
 
 
 class ExaminedPhase(PhaseRun):
-    """A phase with its test sets altered in every way and after every path, which all cells of a process share."""
+    """A phase with its test sets altered in every way and after every path, which all cells of a process share.
+
+    tests: its own, and those beyond the paper of which there are images. beyond: the sources of the latter.
+    """
 
     def __init__(self, name: str, settings: Settings):
         super().__init__(name, settings)
+        sets = {test.name: compose_test(test, settings.data_dir, settings.kernel) for test in self.phase.beyond}
+        self.tests = self.data.tests | {name: images for name, (images, _) in sets.items() if len(images)}
+        self.beyond = {name: record for name, (_, record) in sets.items()}
         self._altered: dict[tuple[str, Steps], tuple[np.ndarray, ImageSet]] = {}
         self._walked: dict[tuple[str, Steps], ImageSet] = {}
+
+    def introduce_tests(self) -> None:
+        """Says of how many images those beyond the paper are, and what of them there is not."""
+        for test in self.phase.beyond:
+            there = {source["name"] for source in self.beyond[test.name]}
+            absent = [draw.source for draw in test.counts.draws() if draw.source not in there]
+            without = f", without {', '.join(absent)}: not prepared" if absent else ""
+            images = self.tests.get(test.name)
+            counts = f"{images.count(REAL):,} real, {images.count(FAKE):,} fake" if images else "left out"
+            say(f"{self.phase.title}, test {test.title}: {counts}{without}")
 
     def paths(self, seed: int) -> dict[str, Steps]:
         """Those that cells of a seed can take: a grid of the plain conditions alone has no autoencoder."""
@@ -83,7 +100,7 @@ class ExaminedPhase(PhaseRun):
         """A test set, or the validation images, after `path` up to its last network; computed once."""
         key = split, to_last_network(path)
         if key not in self._walked:
-            images = self.data.validation if split == VALIDATION else self.data.tests[split]
+            images = self.data.validation if split == VALIDATION else self.tests[split]
             self._walked[key] = self.reconstructed(images, key[1], "float32", np.float32)
         return self._walked[key]
 
@@ -93,12 +110,12 @@ class ExaminedPhase(PhaseRun):
         levels = [(family, level) for family, of in protocol.ALTERATIONS.items() for level in of.levels]
         return {
             **{f"{family}-{level}": partial(self._alter, family, level) for family, level in levels},
-            **{f"kernel-{kernel}": partial(self._resize, kernel) for kernel in self._kernels},
+            **{name: partial(self._resize, name) for name in self._routes},
         }
 
     @property
     def alterations(self) -> list[str]:
-        """Their names, by level ("jpeg-75") or by kernel ("kernel-box")."""
+        """Their names, by level ("jpeg-75"), by kernel ("kernel-box"), or by way of 64 px ("detour-box")."""
         return list(self._alterations)
 
     def altered(self, name: str, steps: Steps) -> tuple[np.ndarray, ImageSet]:
@@ -116,40 +133,54 @@ class ExaminedPhase(PhaseRun):
         return self._altered[key]
 
     def _changed(self, altered: np.ndarray) -> tuple[np.ndarray, ImageSet]:
-        changed = (altered != np.concatenate(list(map(_images, self.data.tests.values())))).any((1, 2, 3))
+        changed = (altered != np.concatenate(list(map(_images, self.tests.values())))).any((1, 2, 3))
         return changed, ImageSet(self._examples[changed], {}).with_images(altered[changed])
 
     def _alter(self, family: str, level: float) -> np.ndarray:
-        return np.concatenate([alterations.alter(_images(of), family, level) for of in self.data.tests.values()])
+        return np.concatenate([alterations.alter(_images(of), family, level) for of in self.tests.values()])
 
-    def _resize(self, kernel: str) -> np.ndarray:
-        return self._resized[kernel]
+    def _resize(self, route: str) -> np.ndarray:
+        return self._resized[route]
 
     @cached_property
     def _resized(self) -> dict[str, np.ndarray]:
-        """All test images, resized from their own size with the other kernels."""
+        """All test images, from their own size on every other route than that of the settings."""
         parts = []
         for source, examples in self._examples.groupby("source", sort=False):
             dataset = protocol.SOURCES[source].dataset
-            images = prepared.resized(self.settings.data_dir, dataset, examples["row"].to_list(), self._kernels)
+            images = prepared.resized(self.settings.data_dir, dataset, examples["row"].to_list(), self._routes)
             parts.append((examples.index, images))
         order = np.argsort(np.concatenate([places for places, _ in parts]))
-        return {kernel: np.concatenate([images[kernel] for _, images in parts])[order] for kernel in self._kernels}
+        return {name: np.concatenate([images[name] for _, images in parts])[order] for name in self._routes}
 
     @property
-    def _kernels(self) -> list[str]:
-        return [kernel for kernel in protocol.KERNELS if kernel != self.settings.kernel]
+    def _routes(self) -> dict[str, Callable[[np.ndarray], np.ndarray]]:
+        direct = {f"kernel-{kernel}": partial(_direct, kernel) for kernel in protocol.KERNELS}
+        del direct[f"kernel-{self.settings.kernel}"]
+        return direct | {f"detour-{kernel}": partial(_detoured, kernel) for kernel in protocol.KERNELS}
 
     @property
     def _examples(self) -> pd.DataFrame:
         """Those of all test images."""
-        return pd.concat([images.examples for images in self.data.tests.values()], ignore_index=True)
+        return pd.concat([images.examples for images in self.tests.values()], ignore_index=True)
 
     def explained(self) -> np.ndarray:
         """float32 [n, 32, 32, 3] in [0, 1]: in-sample test images drawn at random, whose saliency is measured."""
-        images = next(iter(self.data.tests.values()))
+        images = next(iter(self.tests.values()))
         count = min(len(images), protocol.SALIENCY_IMAGES)
         return images.images(np.random.default_rng(0).permutation(len(images))[:count]).astype(np.float32) / 255
+
+
+def _direct(kernel: str, image: np.ndarray) -> np.ndarray:
+    return reading.resize(image, protocol.IMAGE_SIZE, kernel)
+
+
+def _detoured(kernel: str, image: np.ndarray) -> np.ndarray:
+    """By way of the size and the compression of tiny-imagenet, if it is larger."""
+    if min(image.shape[:2]) > protocol.DETOUR:
+        small = reading.resize(image, protocol.DETOUR, protocol.DETOUR_KERNEL)
+        image = reading.compressed(small, protocol.JPEG_QUALITY)
+    return _direct(kernel, image)
 
 
 def _images(images: ImageSet) -> np.ndarray:
@@ -185,6 +216,8 @@ class ExaminationTask(Task):
         """Scores belong to the network that gave them."""
         return {
             "weights": files.sha256(self.folder.parent / cells.WEIGHTS),
+            "beyond": self.phase.beyond,
+            "detour": [protocol.DETOUR, protocol.DETOUR_KERNEL],
             "alterations": {family: list(of.levels) for family, of in protocol.ALTERATIONS.items()},
             "saliency_images": protocol.SALIENCY_IMAGES,
             "sanity_images": protocol.SANITY_IMAGES,
@@ -220,7 +253,7 @@ class ExaminationTask(Task):
             sets = (self.phase.walked(split, path) for split in splits)
             return parts.once(part, lambda: np.concatenate([score(images, path) for images in sets]))
 
-        paths = {name: logits(f"paths {name}", path, data.tests) for name, path in self.paths.items()}
+        paths = {name: logits(f"paths {name}", path, self.phase.tests) for name, path in self.paths.items()}
         # Where nothing is left to chance, both evaluations are one path.
         validated = {
             path: logits(f"validation {name}", path, [VALIDATION])

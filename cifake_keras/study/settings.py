@@ -5,6 +5,7 @@ from pathlib import Path
 
 from cifake_keras import protocol
 from cifake_keras.protocol import Condition, Hyperparameters, Phase
+from cifake_keras.runtime.errors import UserError
 
 STRATEGIES = "none", "mirrored"
 
@@ -47,7 +48,11 @@ class Settings:
         return replace(self, **{name: config[name] for name in names})
 
     def phase(self, name: str) -> Phase:
-        return protocol.phases(self.preset, self.scale)[name]
+        """Raises UserError where the preset has none of that name."""
+        phases = protocol.phases(self.preset, self.scale)
+        if name not in phases:
+            raise UserError(f"Preset {self.preset} has no phase {name}, but {', '.join(phases)}.")
+        return phases[name]
 
     def condition(self, name: str) -> Condition:
         """As the reading and the preset have it."""

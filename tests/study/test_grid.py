@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.special import expit
-from support import command, output_of, picture, refused, run
+from support import command, output_of, picture, refused, run, write_zip
 
 from cifake_keras import load_detector
 from cifake_keras.evaluation.alterations import alter
@@ -22,7 +22,8 @@ from cifake_keras.protocol import CLEAN
 from cifake_keras.records import cells
 from cifake_keras.records.cells import Cell
 from cifake_keras.records.scores import Scores
-from cifake_keras.sources import reading
+from cifake_keras.sources import prepared, reading
+from cifake_keras.sources.image_folder import slug
 from cifake_keras.splits import composition
 from cifake_keras.study.phase_run import PhaseRun
 from cifake_keras.study.settings import Settings
@@ -95,12 +96,26 @@ def test_status_counts_the_cells(study):
 
 
 @pytest.fixture(scope="module")
-def examined(study, data_dir):
+def wider(data_dir, tmp_path_factory):
+    """The images of the study, and some of the test set of one size: eight photographs, six of one generator."""
+    root = tmp_path_factory.mktemp("wider")
+    wider = shutil.copytree(data_dir, root / "data")
+    photographs = {f"imagen/imagen/n01_{i}_x.jpg": picture(i + 1_000, False, 300) for i in range(8)}
+    fakes = {f"sd/outputs/txt2img-samples/samples/0000{i}.png": picture(i + 1_100, True, 256) for i in range(6)}
+    for title, members in (("ImageNet native", photographs), ("SDv1.1", fakes)):
+        origin = write_zip(root / f"{title}.zip", members)
+        prepared.prepare("image_folder", wider, origin=origin, config=slug(title))
+    return wider
+
+
+@pytest.fixture(scope="module")
+def examined(study, wider):
     """Two conditions of the study, examined."""
-    output_of(
+    told = output_of(
         "examine", "--phase", "phase1", "--condition", "baseline", "--condition", "perturbed_autoencoded",
-        "--data-dir", data_dir, "--results-dir", study / "results",
+        "--data-dir", wider, "--results-dir", study / "results",
     )  # fmt: skip
+    assert "test Equal size: 8 real, 6 fake, without SDv1 Extile1, DrawBench SDv1.4" in told
     return study
 
 
@@ -116,23 +131,23 @@ def test_examination_scores_each_path_as_the_cell_did(examined):
         predictions = pd.read_csv(cell(examined, condition) / "predictions.csv")
         for evaluation, path in of_evaluation.items():
             rows = predictions[predictions["evaluation"] == evaluation]
-            assert list(rows["filename"]) == list(images["filename"])
-            assert np.abs(expit(scores.paths[path]) - rows["probability_fake"]).max() < 1e-3
+            assert list(rows["filename"]) == list(images["filename"][: len(rows)]) and len(images) == len(rows) + 14
+            assert np.abs(expit(scores.paths[path][: len(rows)]) - rows["probability_fake"]).max() < 1e-3
         assert len({tuple(np.round(logits, 2)) for logits in scores.paths.values()}) == 4, "every path is another"
         # The classifier is fed in the range that it knows: far from its own path, but no garbage.
         assert all(np.isfinite(logits).all() for logits in scores.paths.values())
-        assert len(scores.altered) == 21 and scores.validation["clean"].shape == scores.validation_labels.shape == (40,)
+        assert len(scores.altered) == 26 and scores.validation["clean"].shape == scores.validation_labels.shape == (40,)
 
 
 @pytest.mark.parametrize("name", ["kernel-box", "jpeg-75"])
-def test_altered_images_have_the_scores_of_their_own_pixels(examined, data_dir, name):
+def test_altered_images_have_the_scores_of_their_own_pixels(examined, wider, name):
     """Other kernels leave the images of CIFAKE, which have 32x32 pixels, as they were; those are not scored again."""
     of = Cell("phase1", "perturbed_autoencoded", "paper", 1)
-    run = PhaseRun(of.phase, Settings("available", data_dir, examined / "results"))
+    run = PhaseRun(of.phase, Settings("available", wider, examined / "results"))
     if name == "kernel-box":
-        sets = composition.compose(run.phase, "available", data_dir, "box").tests.values()
+        sets = tests_of(run.phase, wider, "box")
     else:
-        tests = run.data.tests.values()
+        tests = tests_of(run.phase, wider)
         sets = [images.with_images(alter(images.images(np.arange(len(images))), "jpeg", 75)) for images in tests]
     folder, condition = of.folder(examined / "results"), run.condition(of)
     score = Scorer(read_classifier(folder, of.classifier), run.networks(condition.steps), condition.range)
@@ -141,20 +156,38 @@ def test_altered_images_have_the_scores_of_their_own_pixels(examined, data_dir, 
     assert scores.altered[name] == pytest.approx(expected, abs=2e-3)
 
 
-def test_examination_keeps_saliency_and_is_not_done_twice(examined, data_dir):
+def tests_of(phase, data_dir, kernel="bilinear"):
+    """All test sets on which cells are examined."""
+    beyond = [composition.compose_test(test, data_dir, kernel)[0] for test in phase.beyond]
+    return [*composition.compose(phase, "available", data_dir, kernel).tests.values(), *beyond]
+
+
+def test_a_detour_is_by_way_of_64_px_and_a_compression(examined, wider):
+    """Photographs of tiny-imagenet, which have 64 px, stay as they are."""
+    scores = Scores.read(cell(examined, "baseline") / "examination" / "scores.npz")
+    images = pd.read_csv(examined / "results" / "runs" / "phase1" / "images.csv")
+    changed = scores.altered["detour-bilinear"] != scores.paths["baseline"]
+    assert set(images[changed]["source"]) == {"SDv1.5", "ImageNet native", "SDv1.1"}
+    image = prepared.stored(prepared.find(wider, "image_folder/sdv11"))["train"][0]
+    small = reading.compressed(reading.resize(image["image"], 64, "bicubic"), 75)
+    row = images.index[images["filename"] == image["filename"].decode()][0]
+    network = read_classifier(cell(examined, "baseline"), "paper")
+    expected = network(reading.resize(small, 32, "box")[None].astype(np.float32) / 255).numpy().item()
+    assert scores.altered["detour-box"][row] == pytest.approx(expected, abs=2e-3)
+
+
+def test_examination_keeps_saliency_and_is_not_done_twice(examined, wider):
     dispersion = pd.read_csv(cell(examined, "baseline") / "examination" / "dispersion.csv")
     assert set(dispersion["method"]) == {"vanilla_gradient", "smoothgrad", "grad_cam"} and len(dispersion) == 3 * 40
-    again = output_of(
-        "examine", "--condition", "baseline", "--data-dir", data_dir, "--results-dir", examined / "results"
-    )
+    again = output_of("examine", "--condition", "baseline", "--data-dir", wider, "--results-dir", examined / "results")
     assert "1 cells examined before, 0 to examine" in again
 
 
-def test_a_killed_examination_goes_on_to_the_same_result(examined, data_dir, tmp_path):
+def test_a_killed_examination_goes_on_to_the_same_result(examined, wider, tmp_path):
     results = shutil.copytree(examined / "results", tmp_path / "results")
     whole, again = (cell(root, "baseline") / "examination" for root in (examined, tmp_path))
     shutil.rmtree(again)
-    line = ("examine", "--condition", "baseline", "--data-dir", data_dir, "--results-dir", results)
+    line = ("examine", "--condition", "baseline", "--data-dir", wider, "--results-dir", results)
     killed = subprocess.Popen([sys.executable, "-m", "cifake_keras.cli", *map(str, line)], stderr=subprocess.DEVNULL)
     while len(parts := list(again.glob("parts/[!.]*.npy"))) < 6:
         assert killed.poll() is None
@@ -163,7 +196,7 @@ def test_a_killed_examination_goes_on_to_the_same_result(examined, data_dir, tmp
     killed.wait()
     parts[0].write_bytes(parts[0].read_bytes()[:-1])
     output = output_of(*line)
-    assert re.search(r"goes on, \d+ of 29 parts were measured before", output) and "is damaged" in output
+    assert re.search(r"goes on, \d+ of 34 parts were measured before", output) and "is damaged" in output
     with np.load(whole / "scores.npz") as expected, np.load(again / "scores.npz") as scores:
         assert set(scores) == set(expected) and all(np.array_equal(scores[name], expected[name]) for name in expected)
     assert (again / "dispersion.csv").read_bytes() == (whole / "dispersion.csv").read_bytes()

@@ -1,0 +1,67 @@
+"""Whether a more diverse training set helps: phases that differ only in where their training images come from."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from cifake_keras import protocol
+from cifake_keras.evaluation import statistics
+from cifake_keras.evaluation.statistics import Estimate
+from cifake_keras.protocol import DIVERSE_PHASES, EQUAL_SIZE, FAKE, MATCHED, NEW_TO_DIVERSE
+from cifake_keras.records.examined import Examined, Key
+from cifake_keras.report.evidence import keys, table
+from cifake_keras.report.isolation import Part, part_of, thresholds_of
+
+METRICS = ("auc", "balanced_accuracy")
+
+
+def tables(phases: list[Examined]) -> dict[str, pd.DataFrame]:
+    """None without rows."""
+    frame = table(curve(phases))
+    return {"diversity": frame} if len(frame) else {}
+
+
+def curve(phases: list[Examined]) -> Iterator[dict]:
+    """A row a training set, classifier and condition: the mean over generators that no training set has, matched.
+
+    AUC and balanced accuracy (at the threshold of validation) in percent, and the differences from the first training
+    set, CIFAKE alone, on the same images and seeds; p-values are not corrected.
+    """
+    by_name = {phase.phase.name: phase for phase in phases}
+    examined = [by_name[phase.name] for phase in DIVERSE_PHASES if phase.name in by_name]
+    for phase in (phase for phase in examined if EQUAL_SIZE.name in dict(phase.tests())):
+        for key, named in keys(phase):
+            pairs = sum(draw.images for draw in phase.phase.train.real[1:])
+            yield named | {"pairs": pairs} | _measured(examined[0], phase, key)
+
+
+def _measured(base: Examined, phase: Examined, key: Key) -> dict[str, float]:
+    part, row = _part(phase), dict[str, float]()
+    seeds = sorted(set(base.seeds.get(key, ())) & set(phase.seeds[key]))
+    for metric in METRICS:
+        row |= _percent(metric, part.estimate(metric, _values(phase, key, metric, phase.seeds[key])))
+        if seeds and phase is not base:
+            own, other = (_values(of, key, metric, seeds) for of in (phase, base))
+            change = statistics.difference(own, other, part.generators, part.weights(metric), part.groups)
+            row |= _percent(f"{metric}_difference", change) | {f"{metric}_p": change.p_value}
+    return row | {"n_real": int((part.labels != FAKE).sum()), "n_fake": int((part.labels == FAKE).sum())}
+
+
+def _part(phase: Examined) -> Part:
+    """The photographs of the test set of equal size, and the fakes of the generators that no training set has."""
+    places = dict(phase.tests())[EQUAL_SIZE.name]
+    sources = phase.images["source"].iloc[places]
+    new = (phase.labels[places] != FAKE) | sources.isin(NEW_TO_DIVERSE)
+    return part_of(phase, places[new.to_numpy()])
+
+
+def _values(phase: Examined, key: Key, metric: str, seeds: list[int]) -> np.ndarray:
+    """float [seeds, images]."""
+    part, of = _part(phase), [phase.seeds[key].index(seed) for seed in seeds]
+    logits = phase.logits(key, protocol.path_name(key.condition, MATCHED))[:, part.places]
+    return part.values(metric, logits[of], thresholds_of(phase, key, MATCHED)[of])
+
+
+def _percent(name: str, estimate: Estimate) -> dict[str, float]:
+    return {name: 100 * estimate.value, f"{name}_half_width": 100 * estimate.half_width}

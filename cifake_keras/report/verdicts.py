@@ -1,0 +1,96 @@
+"""What the study says of its questions and of the paper's numbers, by the rule of docs/protocol.md."""
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import asdict
+
+import numpy as np
+import pandas as pd
+
+from cifake_keras import protocol
+from cifake_keras.evaluation import statistics, verdicts
+from cifake_keras.evaluation.statistics import Estimate
+from cifake_keras.protocol import AT_VALIDATION, MATCHED, Question
+from cifake_keras.records.examined import Examined, Key
+from cifake_keras.report.evidence import table
+from cifake_keras.report.isolation import part_of, thresholds_of
+
+# The paper's own network, whose phase the questions are about.
+CLASSIFIER, PHASE = next(iter(protocol.CLASSIFIERS)), protocol.PAPER_PHASES[0].name
+
+
+def tables(phases: list[Examined]) -> dict[str, pd.DataFrame]:
+    """By name; none without rows."""
+    studied = [phase for phase in phases if phase.preset != "demo"]
+    made = {"verdicts": judged, "reproductions": reproduced}
+    frames = {name: table(itertools.chain.from_iterable(map(rows, studied))) for name, rows in made.items()}
+    return {name: frame for name, frame in frames.items() if len(frame)}
+
+
+def judged(phase: Examined) -> Iterator[dict]:
+    """A row a question that has an answer: a minus b in points, of AUC in hundredths, and the word for it."""
+    if phase.phase.name != PHASE:
+        return
+    differences = {question: of for question in protocol.QUESTIONS if (of := _difference(phase, question))}
+    for verdict in verdicts.judge(differences, protocol.QUESTIONS):
+        yield {
+            "phase": PHASE,
+            **asdict(verdict.question),
+            "difference": 100 * verdict.difference.value,
+            "difference_half_width": 100 * verdict.difference.half_width,
+            "seeds": verdict.difference.seeds,
+            "p": verdict.difference.p_value,
+            "p_holm": verdict.p_holm,
+            "p_margin": verdict.p_margin,
+            "verdict": verdict.word,
+            "within_margin": "yes" if verdict.within_margin else "no",
+        }
+
+
+def _difference(phase: Examined, question: Question) -> Estimate | None:
+    """None where the conditions have no seed in common, or the test set is not there."""
+    places = dict(phase.tests()).get(question.test_set)
+    a, b = (Key(CLASSIFIER, condition) for condition in (question.a, question.b))
+    seeds = sorted(set(phase.seeds.get(a, ())) & set(phase.seeds.get(b, ())))
+    if places is None or not seeds:
+        return None
+    part = part_of(phase, places)
+    values_a, values_b = (_values(phase, key, question, places)[_of(phase, key, seeds)] for key in (a, b))
+    return statistics.difference(values_a, values_b, part.generators, part.weights(question.metric), part.groups)
+
+
+def _values(phase: Examined, key: Key, question: Question, places: np.ndarray) -> np.ndarray:
+    """float [seeds, places]."""
+    logits = phase.logits(key, protocol.path_name(key.condition, MATCHED))[:, places]
+    chosen = question.threshold == AT_VALIDATION
+    thresholds = thresholds_of(phase, key, MATCHED) if chosen else np.zeros(len(logits))
+    return part_of(phase, places).values(question.metric, logits, thresholds)
+
+
+def _of(phase: Examined, key: Key, seeds: list[int]) -> list[int]:
+    """The places of `seeds`."""
+    return [phase.seeds[key].index(seed) for seed in seeds]
+
+
+def reproduced(phase: Examined) -> Iterator[dict]:
+    """A row a number of the paper that can be compared: ours, the prediction interval, and the word for it."""
+    counts = {
+        test.name: test.counts for of in protocol.PAPER_PHASES for test in of.tests if of.name == phase.phase.name
+    }
+    for condition, accuracies in protocol.PAPER_ACCURACY.get(phase.phase.name, {}).items():
+        key, path = Key(CLASSIFIER, condition), protocol.path_name(condition, MATCHED)
+        several = len(phase.seeds.get(key, ())) > 1 and phase.has(key, path)
+        for test, places in phase.tests() if several else ():
+            if test in accuracies:
+                correct = phase.correct(key, path)[:, places]
+                predicted = verdicts.predict(correct, phase.labels[places], counts[test])
+                yield {
+                    "phase": phase.phase.name,
+                    "condition": condition,
+                    "test_set": test,
+                    "paper": accuracies[test],
+                    "predicted": 100 * predicted.value,
+                    "predicted_half_width": 100 * predicted.half_width,
+                    "seeds": predicted.seeds,
+                    "verdict": verdicts.Reproduction(accuracies[test] / 100, predicted).word,
+                }
