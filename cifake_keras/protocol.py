@@ -395,13 +395,17 @@ class Question:
 
 
 _STABLE_DIFFUSION = "Rombach et al., High-Resolution Image Synthesis with Latent Diffusion Models, CVPR 2022"
+_FAKE2M = (
+    "Hugging Face: InfImagine/FakeImageDataset",
+    "Apache-2.0",
+    "Lu et al., Seeing is not always believing, NeurIPS Datasets and Benchmarks 2023, arXiv 2304.13023",
+)
 _OPEN_RAIL = "CreativeML Open RAIL-M, as the repository's code"
 
 
 def _generator(name: str, dataset: str, archive: str) -> Source:
     command = f"cifake-keras data prepare image_folder --generator {name}"
-    citation = "Lu et al., Seeing is not always believing, NeurIPS Datasets and Benchmarks 2023, arXiv 2304.13023"
-    return Source(name, dataset, command, "Hugging Face: InfImagine/FakeImageDataset", "Apache-2.0", citation, archive)
+    return Source(name, dataset, command, *_FAKE2M, archive)
 
 
 def _excerpt(
@@ -503,6 +507,14 @@ SOURCES = {
             "sd-unversioned.zip",
             Excerpt(r"\d{4}\.jpg"),
         ),
+        Source(
+            "SDv1.5 cut",
+            "image_folder/sdv15cut",
+            "cifake-keras data prepare image_folder --generator 'SDv1.5 cut' --from sd-v1-5.zip",
+            *_FAKE2M,
+            "sd-v1-5.zip",
+            Excerpt(r"[^/]+\.(?:jpg|png)"),
+        ),
         _anatomy(
             "DALL-E 3",
             "image_folder/dalle3",
@@ -578,7 +590,7 @@ PAPER_PHASES = (
 )
 
 # Fakes that come to CIFAKE's, each with a photograph of VOC: all that there are, but for test images.
-_OTHER_FAKES = {"SD": 1_200, "SDv1 JoshCLWren": 400, "SDv1.5 cut": 300}
+_OTHER_FAKES = {"SD": 1_215, "SDv1 JoshCLWren": 288, "SDv1.5 cut": 297}
 
 
 def _diverse(pairs: int, total: int = 10_000) -> Phase:
@@ -592,7 +604,7 @@ def _diverse(pairs: int, total: int = 10_000) -> Phase:
 
 
 # Whether a more diverse training set helps: the same total, of more and more sources. Ours, not the paper's.
-DIVERSE_PHASES = tuple(map(_diverse, (0, 500, 1_000, 1_900)))
+DIVERSE_PHASES = tuple(map(_diverse, (0, 500, 1_000, 1_800)))
 
 # What they are told apart by: generators that no training set has, as far as versions are known: SD's is not.
 NEW_TO_DIVERSE = ("SDv1.1", "DrawBench SDv2.1")
