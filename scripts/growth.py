@@ -114,7 +114,8 @@ def write_cells(results_dir: Path, count: int) -> None:
     kept[0].write_bytes(np.random.default_rng(0).bytes(8_500_000))
     kept[1].write_text("cifake,matched,test/FAKE/0001.jpg,FAKE,,0.912345\n" * 42_600)
     digests = {path.name: files.sha256(path) for path in kept}
-    every = product(range(count), protocol.phases("available"), protocol.CLASSIFIERS, protocol.CONDITIONS)
+    phases = [phase.name for phase in protocol.PAPER_PHASES]
+    every = product(range(count), phases, protocol.CLASSIFIERS, protocol.CONDITIONS)
     for seed, phase, classifier, condition in islice(every, count):
         cell = cells.Cell(phase, condition, classifier, seed)
         folder = cell.folder(results_dir)

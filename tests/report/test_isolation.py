@@ -3,12 +3,13 @@
 import numpy as np
 import pandas as pd
 import pytest
+import recompute
 from support import write_cell
 
 from cifake_keras import protocol
 from cifake_keras.records import cells, examined
 from cifake_keras.records.scores import Scores
-from cifake_keras.report import charts, diversity, isolation, verdicts
+from cifake_keras.report import charts, diversity, isolation, tables, verdicts
 
 # Ten photographs; of the same ten prompts an image of each of two generators; six images of a third, without prompts.
 PROMPTED, OTHER = ("DrawBench SDv1.4", "DrawBench SDv2.1"), "SDv1.1"
@@ -100,6 +101,23 @@ def test_a_verdict_follows_from_its_rule(phase):
     words = {(row["b"], row["metric"]): row["verdict"] for row in made}
     assert words["perturbed", "auc"] == words["perturbed", "balanced_accuracy"] == "better"
     assert words["baseline", "auc"] == words["baseline", "balanced_accuracy"] == "equal"
+
+
+def test_a_second_program_finds_the_same_numbers(tmp_path, capsys):
+    for seed in (1, 2):
+        for condition, right in zip(protocol.CONDITIONS, (1, 0.05, 0.1, 0.2), strict=True):
+            examine(tmp_path, condition, seed, right)
+            examine(tmp_path, condition, seed, right, phase="diverse0")
+            examine(tmp_path, condition, seed, 2 * right, phase="diverse500")
+    tables.write(tmp_path)
+    recompute.check(tmp_path)
+    assert "routes: 1440 numbers" in capsys.readouterr().out
+    path = tmp_path / "tables" / "generators.csv"
+    changed = pd.read_csv(path)
+    changed.loc[3, "auc"] -= 0.01
+    changed.to_csv(path, index=False)
+    with pytest.raises(SystemExit, match="not the same numbers: generators"):
+        recompute.check(tmp_path)
 
 
 def test_a_more_diverse_training_set_is_compared_with_cifake_alone(tmp_path):
