@@ -48,7 +48,7 @@ paper: $(INSTALLED)
 paper-available: FOLDERS = --jobs $(JOBS) --data-dir $(PAPER)/data $(if $(LISTS),--validation-files $(LISTS))
 paper-available: PUBLISHED = $(FOLDERS) --seeds 5 --results-dir $(PAPER)/results
 paper-available: EQUAL = $(FOLDERS) --seeds 5 --results-dir $(PAPER)/results/equal --phase phase1
-paper-available: DIVERSE = $(foreach pairs,0 500 1000 1800,--phase diverse$(pairs))
+paper-available: DIVERSE = $(foreach pairs,0 500 1000 1500,--phase diverse$(pairs))
 paper-available: SAVED = --saved-models-dir $(PAPER)/saved_models
 paper-available: $(INSTALLED)
 	$(BIN)/cifake-keras data prepare all --from $(ARCHIVES) --data-dir $(PAPER)/data

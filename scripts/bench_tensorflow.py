@@ -110,7 +110,7 @@ def autoencoder_speed(path: Path, count: int) -> float:
     from cifake_keras.protocol import AUTOENCODER
     from cifake_keras.training import reconstruction
 
-    training = dataclasses.replace(AUTOENCODER.training, hyperparameters=_hyperparameters())
+    training = dataclasses.replace(AUTOENCODER.training, hyperparameters=_hyperparameters(), seed=0)
     step = dataclasses.replace(AUTOENCODER, training=training)
     _, history = reconstruction.train(step, {}, _images(path, count), _images(path, 500), _session("autoencoder"))
     return count / history["seconds"].iloc[-1]

@@ -145,9 +145,9 @@ def test_altered_images_have_the_scores_of_their_own_pixels(examined, wider, nam
     of = Cell("phase1", "perturbed_autoencoded", "paper", 1)
     run = PhaseRun(of.phase, Settings("available", wider, examined / "results"))
     if name == "kernel-box":
-        sets = tests_of(run.phase, wider, "box")
+        sets = every_set(run.phase, wider, "box")
     else:
-        tests = tests_of(run.phase, wider)
+        tests = every_set(run.phase, wider)
         sets = [images.with_images(alter(images.images(np.arange(len(images))), "jpeg", 75)) for images in tests]
     folder, condition = of.folder(examined / "results"), run.condition(of)
     score = Scorer(read_classifier(folder, of.classifier), run.networks(condition.steps), condition.range)
@@ -156,7 +156,7 @@ def test_altered_images_have_the_scores_of_their_own_pixels(examined, wider, nam
     assert scores.altered[name] == pytest.approx(expected, abs=2e-3)
 
 
-def tests_of(phase, data_dir, kernel="bilinear"):
+def every_set(phase, data_dir, kernel="bilinear"):
     """All test sets on which cells are examined."""
     beyond = [composition.compose_test(test, data_dir, kernel)[0] for test in phase.beyond]
     return [*composition.compose(phase, "available", data_dir, kernel).tests.values(), *beyond]

@@ -34,7 +34,7 @@ def swept(tmp_path):
 
 
 def test_the_first_of_the_best_is_chosen_and_recorded(swept):
-    assert sweep.chosen(swept, CANDIDATES) == (CANDIDATES[6], swept / "group-1")
+    assert sweep.chosen(swept, CANDIDATES) == CANDIDATES[6]
     assert files.read_json(swept / "metrics.json") == {"chosen": asdict(CANDIDATES[6])}
     assert (swept / "candidates.csv").read_text().count("\n") == 10
 

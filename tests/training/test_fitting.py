@@ -108,7 +108,7 @@ def fit(learner: str, images: ImageSet, folder):
     session, validation = Session("test", "float32", folder), image_set(40)
     if learner == "autoencoder":
         hyperparameters = replace(candidate(), epochs=2)
-        step = replace(AUTOENCODER, training=replace(AUTOENCODER.training, hyperparameters=hyperparameters))
+        step = AUTOENCODER.fitted_with(hyperparameters).seeded(0)
         fitted = [reconstruction.train(step, {}, images, validation, session)]
     else:
         candidates = [replace(candidate(rate), schedule="cosine") for rate in (1e-3, 2e-3)]

@@ -42,7 +42,7 @@ class Noting:
 def fit(learner, images, strategy, folder=None):
     session, values = Session("test", "float32", folder, strategy), replace(candidate(), epochs=2)
     if learner == "autoencoder":
-        step = replace(AUTOENCODER, training=replace(AUTOENCODER.training, hyperparameters=values))
+        step = AUTOENCODER.fitted_with(values).seeded(0)
         return [reconstruction.train(step, {}, images, image_set(43), session)[1]]
     networks = {"autoencoder": build(AUTOENCODER, seed=1)}
     arguments = CONDITIONS["perturbed_autoencoded"], "bird_lotfi", networks, [values], 0, session
