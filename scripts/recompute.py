@@ -34,7 +34,9 @@ class Phase:
                 self._read(condition, [dict(np.load(file)) for file in files])
 
     def _read(self, condition: str, seeds: list[dict[str, np.ndarray]]) -> None:
-        views = [name for name in seeds[0] if name.startswith(("paths ", "altered "))]
+        # Earlier versions called paths otherwise, and kept of altered images the decisions alone, as bits.
+        logits = [name for name, of in seeds[0].items() if of.dtype == np.float16]
+        views = [name for name in logits if name.startswith(("path ", "paths ", "altered "))]
         of = {name.split(" ", 1)[1]: np.stack([s[name].astype(float) for s in seeds]) for name in views}
         self.logits[condition] = of
         for evaluation in PATHS:
@@ -245,8 +247,7 @@ def reproductions(table: list[dict[str, str]], phases: dict[str, Phase]) -> Chec
         rates = [right[:, sample.fake == kind].mean() for kind in (False, True)]
         new = sum(s**2 * r * (1 - r) / n for s, r, n in zip(shares, rates, sizes[row["test_set"]], strict=True))
         weights = np.where(sample.fake, shares[1] / sample.fake.sum(), shares[0] / (~sample.fake).sum())
-        strata, groups = np.zeros(len(weights)), np.arange(len(weights))
-        yield row, with_width("predicted", interval(right, weights, strata, groups, (1, new)))
+        yield row, with_width("predicted", interval(right, weights, sample.fake, sample.places, (1, new)))
 
 
 def diversity(table: list[dict[str, str]], phases: dict[str, Phase]) -> Checked:
