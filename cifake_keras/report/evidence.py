@@ -20,6 +20,7 @@ from cifake_keras.evaluation.metrics import METRICS
 from cifake_keras.protocol import CLEAN, FAKE, MATCHED, REAL
 from cifake_keras.records.examined import Examined, Key
 from cifake_keras.records.scores import SIMILARITY, Scores
+from cifake_keras.report import form
 from cifake_keras.runtime.errors import UserError
 
 # CIFAKE's file names end in the number of their CIFAR-10 class; the first has none.
@@ -49,7 +50,7 @@ def tables(phases: list[Examined]) -> dict[str, pd.DataFrame]:
 
 def table(rows: Iterable[dict]) -> pd.DataFrame:
     frame = pd.DataFrame(rows)
-    digits = {name: ".2g" if name in ("p", "p_holm") else ".4f" for name in frame.select_dtypes("float")}
+    digits = {name: ".2g" if name in form.P_VALUES else ".4f" for name in frame.select_dtypes("float")}
     return frame.assign(**{name: [float(format(v, of)) for v in frame[name]] for name, of in digits.items()})
 
 

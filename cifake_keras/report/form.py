@@ -14,6 +14,9 @@ from cifake_keras import protocol
 COUNTS = {"phase1": 1, "phase2": 2}
 ACCURACIES = SALIENCY = {"phase1": 3, "phase2": 4}
 
+# Columns of p-values, of which two digits are shown wherever they stand.
+P_VALUES = ("p", "p_holm", "p_margin")
+
 DASH = "\N{EN DASH}"
 
 

@@ -212,7 +212,7 @@ def _digits(name: str, fractions: bool) -> int | None:
     """None: two digits, wherever they stand."""
     if name in ("seeds", "n", "n_real", "n_fake"):
         return 0
-    if name in ("p", "p_holm"):
+    if name in form.P_VALUES:
         return None
     if name in METRICS:
         return METRICS[name].digits + (2 if METRICS[name].percent and fractions else 0)
