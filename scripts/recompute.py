@@ -80,7 +80,7 @@ def best_threshold(labels: np.ndarray, logits: np.ndarray) -> float:
 
 def t_quantile(share: float, freedom: float) -> float:
     """Of Student's distribution, by integrating its density and halving."""
-    angle = np.linspace(0, np.pi / 2, 200_001)  # t = sqrt(freedom) tan(angle)
+    angle = np.linspace(0, np.pi / 2, 20_001)  # t = sqrt(freedom) tan(angle)
     density = np.cos(angle) ** (freedom - 1)
     cumulated = np.concatenate([[0], np.cumsum((density[1:] + density[:-1]) / 2)])
     return float(np.sqrt(freedom) * np.tan(np.interp(share, 0.5 + 0.5 * cumulated / cumulated[-1], angle)))
