@@ -5,7 +5,7 @@ Rates are percentages with the half-width of their 95% interval over seeds and i
 """
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +44,13 @@ def tables(phases: list[Examined]) -> dict[str, pd.DataFrame]:
         "reliability": reliability,
         "dispersion": _dispersion,
     }
+    return of_phases(made, phases)
+
+
+def of_phases(
+    made: Mapping[str, Callable[[Examined], Iterable[dict]]], phases: list[Examined]
+) -> dict[str, pd.DataFrame]:
+    """Tables by name, of the rows that each function makes of all phases; none without rows."""
     frames = {name: table(itertools.chain.from_iterable(map(rows, phases))) for name, rows in made.items()}
     return {name: frame for name, frame in frames.items() if len(frame)}
 

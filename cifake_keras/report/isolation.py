@@ -17,7 +17,7 @@ from cifake_keras.evaluation.metrics import METRICS
 from cifake_keras.evaluation.statistics import Estimate
 from cifake_keras.protocol import AT_VALIDATION, CLEAN, EVALUATIONS, FAKE, FIXED, REAL
 from cifake_keras.records.examined import Examined, Key
-from cifake_keras.report.evidence import best_threshold, keys, table
+from cifake_keras.report.evidence import best_threshold, keys, of_phases
 
 # In place of a generator's name: the mean over all of them.
 MEAN = "mean"
@@ -54,9 +54,7 @@ class Part:
 
 def tables(phases: list[Examined]) -> dict[str, pd.DataFrame]:
     """By name; none without rows."""
-    made = {"generators": generators, "routes": routes}
-    frames = {name: table(itertools.chain.from_iterable(map(rows, phases))) for name, rows in made.items()}
-    return {name: frame for name, frame in frames.items() if len(frame)}
+    return of_phases({"generators": generators, "routes": routes}, phases)
 
 
 def generators(phase: Examined) -> Iterator[dict]:

@@ -1,6 +1,5 @@
 """What the study says of its questions and of the paper's numbers, by the rule of docs/protocol.md."""
 
-import itertools
 from collections.abc import Iterator
 from dataclasses import asdict
 
@@ -12,7 +11,7 @@ from cifake_keras.evaluation import statistics, verdicts
 from cifake_keras.evaluation.statistics import Estimate
 from cifake_keras.protocol import AT_VALIDATION, MATCHED, Question
 from cifake_keras.records.examined import Examined, Key
-from cifake_keras.report.evidence import table
+from cifake_keras.report.evidence import of_phases
 from cifake_keras.report.isolation import part_of, thresholds_of
 
 # The paper's own network, whose phase the questions are about.
@@ -22,9 +21,7 @@ CLASSIFIER, PHASE = next(iter(protocol.CLASSIFIERS)), protocol.PAPER_PHASES[0].n
 def tables(phases: list[Examined]) -> dict[str, pd.DataFrame]:
     """By name; none without rows."""
     studied = [phase for phase in phases if phase.preset != "demo"]
-    made = {"verdicts": judged, "reproductions": reproduced}
-    frames = {name: table(itertools.chain.from_iterable(map(rows, studied))) for name, rows in made.items()}
-    return {name: frame for name, frame in frames.items() if len(frame)}
+    return of_phases({"verdicts": judged, "reproductions": reproduced}, studied)
 
 
 def judged(phase: Examined) -> Iterator[dict]:
@@ -48,11 +45,11 @@ def judged(phase: Examined) -> Iterator[dict]:
 
 
 def _difference(phase: Examined, question: Question) -> Estimate | None:
-    """None where the conditions have no seed in common, or the test set is not there."""
+    """None where the conditions have no seed in common, or the test set or the scores are not there."""
     places = dict(phase.tests()).get(question.test_set)
     a, b = (Key(CLASSIFIER, condition) for condition in (question.a, question.b))
     seeds = sorted(set(phase.seeds.get(a, ())) & set(phase.seeds.get(b, ())))
-    if places is None or not seeds:
+    if places is None or not seeds or not all(phase.has(key, _path(key)) for key in (a, b)):
         return None
     part = part_of(phase, places)
     values_a, values_b = (_values(phase, key, question, places)[_of(phase, key, seeds)] for key in (a, b))
@@ -61,10 +58,14 @@ def _difference(phase: Examined, question: Question) -> Estimate | None:
 
 def _values(phase: Examined, key: Key, question: Question, places: np.ndarray) -> np.ndarray:
     """float [seeds, places]."""
-    logits = phase.logits(key, protocol.path_name(key.condition, MATCHED))[:, places]
+    logits = phase.logits(key, _path(key))[:, places]
     chosen = question.threshold == AT_VALIDATION
     thresholds = thresholds_of(phase, key, MATCHED) if chosen else np.zeros(len(logits))
     return part_of(phase, places).values(question.metric, logits, thresholds)
+
+
+def _path(key: Key) -> str:
+    return protocol.path_name(key.condition, MATCHED)
 
 
 def _of(phase: Examined, key: Key, seeds: list[int]) -> list[int]:
@@ -78,11 +79,11 @@ def reproduced(phase: Examined) -> Iterator[dict]:
         test.name: test.counts for of in protocol.PAPER_PHASES for test in of.tests if of.name == phase.phase.name
     }
     for condition, accuracies in protocol.PAPER_ACCURACY.get(phase.phase.name, {}).items():
-        key, path = Key(CLASSIFIER, condition), protocol.path_name(condition, MATCHED)
-        several = len(phase.seeds.get(key, ())) > 1 and phase.has(key, path)
+        key = Key(CLASSIFIER, condition)
+        several = len(phase.seeds.get(key, ())) > 1 and phase.has(key, _path(key))
         for test, places in phase.tests() if several else ():
             if test in accuracies:
-                correct = phase.correct(key, path)[:, places]
+                correct = phase.correct(key, _path(key))[:, places]
                 predicted = verdicts.predict(correct, phase.labels[places], counts[test])
                 yield {
                     "phase": phase.phase.name,
