@@ -1,7 +1,7 @@
 """Options that commands share, and what is made of them: the cells, the settings and the executor of a grid."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -77,24 +77,11 @@ def selection(command: Callable) -> Callable:
         chosen = seed or protocol.evaluation_seeds(seeds)
         return command(wanted=cells.grid(phases, conditions, classifiers, chosen), **others)
 
+    paper = [phase.name for phase in protocol.PAPER_PHASES]
     return _with_options(
         select,
-        click.option(
-            "--phase",
-            "phases",
-            multiple=True,
-            type=click.Choice(list(protocol.phases("available"))),
-            default=[phase.name for phase in protocol.PAPER_PHASES],
-            help="May be repeated; else the paper's.",
-        ),
-        click.option(
-            "--condition",
-            "conditions",
-            multiple=True,
-            type=click.Choice(list(protocol.CONDITIONS)),
-            default=list(protocol.CONDITIONS),
-            help="May be repeated; else all.",
-        ),
+        _names("--phase", "phases", protocol.phases("available"), paper, "the paper's"),
+        _names("--condition", "conditions", protocol.CONDITIONS, protocol.CONDITIONS, "all"),
         click.option(
             "--classifier",
             "classifiers",
@@ -106,6 +93,18 @@ def selection(command: Callable) -> Callable:
         ),
         click.option("--seeds", type=click.IntRange(1), default=1, show_default=True, help="Seeds 1 to N."),
         click.option("--seed", multiple=True, type=click.IntRange(1), help="Only this seed; may be repeated."),
+    )
+
+
+def _names(option: str, parameter: str, names: Iterable[str], default: Iterable[str], called: str) -> Decorator:
+    """An option that may be repeated. default: what is taken without it, called so."""
+    return click.option(
+        option,
+        parameter,
+        multiple=True,
+        type=click.Choice(list(names)),
+        default=list(default),
+        help=f"May be repeated; else {called}.",
     )
 
 

@@ -7,10 +7,9 @@ import pandas as pd
 
 from cifake_keras import protocol
 from cifake_keras.evaluation import statistics
-from cifake_keras.evaluation.statistics import Estimate
 from cifake_keras.protocol import DIVERSE_PHASES, EQUAL_SIZE, FAKE, MATCHED, NEW_TO_DIVERSE
 from cifake_keras.records.examined import Examined, Key
-from cifake_keras.report.evidence import keys, table
+from cifake_keras.report.evidence import keys, percent, table
 from cifake_keras.report.isolation import Part, part_of, thresholds_of
 
 METRICS = ("auc", "balanced_accuracy")
@@ -40,12 +39,12 @@ def _measured(base: Examined, phase: Examined, key: Key) -> dict[str, float]:
     part, row = _part(phase), dict[str, float]()
     seeds = sorted(set(base.seeds.get(key, ())) & set(phase.seeds[key]))
     for metric in METRICS:
-        row |= _percent(metric, part.estimate(metric, _values(phase, key, metric, phase.seeds[key])))
+        row |= percent(metric, part.estimate(metric, _values(phase, part, key, metric, phase.seeds[key])))
         if seeds and phase is not base:
-            own, other = (_values(of, key, metric, seeds) for of in (phase, base))
+            own, other = (_values(of, _part(of), key, metric, seeds) for of in (phase, base))
             change = statistics.difference(own, other, part.generators, part.weights(metric), part.groups)
-            row |= _percent(f"{metric}_difference", change) | {f"{metric}_p": change.p_value}
-    return row | {"n_real": int((part.labels != FAKE).sum()), "n_fake": int((part.labels == FAKE).sum())}
+            row |= percent(f"{metric}_difference", change) | {f"{metric}_p": change.p_value}
+    return row | part.counts
 
 
 def _part(phase: Examined) -> Part:
@@ -56,12 +55,8 @@ def _part(phase: Examined) -> Part:
     return part_of(phase, places[new.to_numpy()])
 
 
-def _values(phase: Examined, key: Key, metric: str, seeds: list[int]) -> np.ndarray:
+def _values(phase: Examined, part: Part, key: Key, metric: str, seeds: list[int]) -> np.ndarray:
     """float [seeds, images]."""
-    part, of = _part(phase), [phase.seeds[key].index(seed) for seed in seeds]
+    of = [phase.seeds[key].index(seed) for seed in seeds]
     logits = phase.logits(key, protocol.path_name(key.condition, MATCHED))[:, part.places]
     return part.values(metric, logits[of], thresholds_of(phase, key, MATCHED)[of])
-
-
-def _percent(name: str, estimate: Estimate) -> dict[str, float]:
-    return {name: 100 * estimate.value, f"{name}_half_width": 100 * estimate.half_width}

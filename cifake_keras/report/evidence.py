@@ -80,7 +80,7 @@ def _evaluated(phase: Examined, key: Key) -> Iterator[tuple[str, str]]:
             yield evaluation, path
 
 
-def _common_seeds(phase: Examined, a: Key, b: Key) -> list[int]:
+def common_seeds(phase: Examined, a: Key, b: Key) -> list[int]:
     return sorted(set(phase.seeds.get(a, ())) & set(phase.seeds.get(b, ())))
 
 
@@ -89,7 +89,7 @@ def rates(correct: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     counts = {"n_real": int((labels == REAL).sum()), "n_fake": int((labels == FAKE).sum())}
     percentages: dict[str, float] = {}
     for name, estimate in sorted(metrics.estimates(correct, labels).items()):
-        percentages |= _percent(name, estimate)
+        percentages |= percent(name, estimate)
     return percentages | counts
 
 
@@ -107,7 +107,7 @@ def half_widths(phase: Examined) -> HalfWidths:
     return widths
 
 
-def _percent(name: str, estimate: statistics.Estimate) -> dict[str, float]:
+def percent(name: str, estimate: statistics.Estimate) -> dict[str, float]:
     return {name: 100 * estimate.value, f"{name}_half_width": 100 * estimate.half_width}
 
 
@@ -203,7 +203,7 @@ def _corrected(rows: list[dict]) -> Iterator[dict]:
 
 def _pairs(phase: Examined) -> Iterator[dict]:
     for a, b in itertools.combinations(phase.scores, 2):
-        if a.classifier != b.classifier or not _common_seeds(phase, a, b):
+        if a.classifier != b.classifier or not common_seeds(phase, a, b):
             continue
         both = dict(_evaluated(phase, a)).keys() & dict(_evaluated(phase, b)).keys()
         evaluations = [evaluation for evaluation in protocol.EVALUATIONS if evaluation in both]
@@ -215,11 +215,11 @@ def _pairs(phase: Examined) -> Iterator[dict]:
 
 def _difference(phase: Examined, a: Key, b: Key, evaluation: str, places: np.ndarray) -> dict:
     """Of the seeds that both have."""
-    seeds = _common_seeds(phase, a, b)
+    seeds = common_seeds(phase, a, b)
     correct_a, correct_b = (_of_seeds(phase, key, evaluation, seeds)[:, places] for key in (a, b))
     estimate = statistics.difference(correct_a, correct_b, phase.labels[places])
     by_seed = " ".join(f"{p:.2g}" for p in statistics.mcnemar(correct_a, correct_b))
-    return {"seeds": len(seeds)} | _percent("difference", estimate) | {"p": estimate.p_value, "mcnemar_p": by_seed}
+    return {"seeds": len(seeds)} | percent("difference", estimate) | {"p": estimate.p_value, "mcnemar_p": by_seed}
 
 
 def _of_seeds(phase: Examined, key: Key, view: str, seeds: list[int]) -> np.ndarray:
@@ -282,7 +282,7 @@ def _by_group(images: pd.DataFrame, names: pd.Series, correct: np.ndarray) -> It
     """Groups of a single image have no interval and are left out."""
     for (name, label), rows in images.groupby([names, "label"]):
         if name and len(rows) > 1:
-            share = _percent("value", statistics.estimate(correct[:, rows.index]))
+            share = percent("value", statistics.estimate(correct[:, rows.index]))
             yield {"group": name, "rate": "tpr" if label == FAKE else "tnr"} | share | {"n": len(rows)}
 
 
@@ -320,12 +320,12 @@ _NO_DIFFERENCE = {"difference": np.nan, "difference_half_width": np.nan, "p": np
 
 def _against_baseline(phase: Examined, key: Key, view: str, chosen: np.ndarray) -> dict[str, float]:
     baseline = key._replace(condition=BASELINE)
-    seeds = _common_seeds(phase, key, baseline)
+    seeds = common_seeds(phase, key, baseline)
     if key == baseline or not seeds or not phase.has(baseline, _view(baseline, view)):
         return _NO_DIFFERENCE
     own, other = (_of_seeds(phase, of, view, seeds)[:, chosen] for of in (key, baseline))
     estimate = statistics.difference(own, other, phase.labels[chosen])
-    return _percent("difference", estimate) | {"p": estimate.p_value}
+    return percent("difference", estimate) | {"p": estimate.p_value}
 
 
 def robustness(phase: Examined) -> Iterator[dict]:
@@ -373,7 +373,7 @@ def _from_references(phase: Examined, key: Key, method: str, measure: str) -> It
     """A row a reference that comes before the condition, of the seeds that both have."""
     for name in itertools.takewhile(lambda name: name != key.condition, protocol.REFERENCES):
         reference = key._replace(condition=name)
-        seeds = _common_seeds(phase, key, reference)
+        seeds = common_seeds(phase, key, reference)
         if not seeds or method not in phase.methods(reference) or measure not in phase.measures(reference):
             continue
         own, other = (_measured(phase, of, method, measure, seeds) for of in (key, reference))

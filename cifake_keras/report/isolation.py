@@ -48,6 +48,11 @@ class Part:
             return statistics.evenly(self.labels, self.generators)
         return np.ones(len(self.labels))
 
+    @property
+    def counts(self) -> dict[str, int]:
+        """Of the images of each class."""
+        return {"n_real": int((self.labels == REAL).sum()), "n_fake": int((self.labels == FAKE).sum())}
+
     def estimate(self, metric: str, values: np.ndarray) -> Estimate:
         return statistics.estimate(values, self.generators, self.weights(metric), self.groups)
 
@@ -127,4 +132,4 @@ def _measured(part: Part, logits: np.ndarray, thresholds: np.ndarray) -> dict[st
         estimate = part.estimate(metric, part.values(metric, logits, logit))
         scale = 100 if METRICS[metric].percent else 1
         measured |= {name: scale * estimate.value, f"{name}_half_width": scale * estimate.half_width}
-    return measured | {"n_real": int((part.labels == REAL).sum()), "n_fake": int((part.labels == FAKE).sum())}
+    return measured | part.counts

@@ -11,8 +11,8 @@ from cifake_keras.evaluation import statistics, verdicts
 from cifake_keras.evaluation.statistics import Estimate
 from cifake_keras.protocol import AT_VALIDATION, MATCHED, Question
 from cifake_keras.records.examined import Examined, Key
-from cifake_keras.report.evidence import of_phases
-from cifake_keras.report.isolation import part_of, thresholds_of
+from cifake_keras.report.evidence import common_seeds, of_phases
+from cifake_keras.report.isolation import Part, part_of, thresholds_of
 
 # The paper's own network, whose phase the questions are about.
 CLASSIFIER, PHASE = next(iter(protocol.CLASSIFIERS)), protocol.PAPER_PHASES[0].name
@@ -48,20 +48,20 @@ def _difference(phase: Examined, question: Question) -> Estimate | None:
     """None where the conditions have no seed in common, or the test set or the scores are not there."""
     places = dict(phase.tests()).get(question.test_set)
     a, b = (Key(CLASSIFIER, condition) for condition in (question.a, question.b))
-    seeds = sorted(set(phase.seeds.get(a, ())) & set(phase.seeds.get(b, ())))
+    seeds = common_seeds(phase, a, b)
     if places is None or not seeds or not all(phase.has(key, _path(key)) for key in (a, b)):
         return None
     part = part_of(phase, places)
-    values_a, values_b = (_values(phase, key, question, places)[_of(phase, key, seeds)] for key in (a, b))
+    values_a, values_b = (_values(phase, key, question, part)[_of(phase, key, seeds)] for key in (a, b))
     return statistics.difference(values_a, values_b, part.generators, part.weights(question.metric), part.groups)
 
 
-def _values(phase: Examined, key: Key, question: Question, places: np.ndarray) -> np.ndarray:
-    """float [seeds, places]."""
-    logits = phase.logits(key, _path(key))[:, places]
+def _values(phase: Examined, key: Key, question: Question, part: Part) -> np.ndarray:
+    """float [seeds, n]."""
+    logits = phase.logits(key, _path(key))[:, part.places]
     chosen = question.threshold == AT_VALIDATION
     thresholds = thresholds_of(phase, key, MATCHED) if chosen else np.zeros(len(logits))
-    return part_of(phase, places).values(question.metric, logits, thresholds)
+    return part.values(question.metric, logits, thresholds)
 
 
 def _path(key: Key) -> str:
