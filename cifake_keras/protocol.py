@@ -236,7 +236,7 @@ class Step:
     settings: a dataclass of what shapes its result. range: of the pixels that it takes and gives. draws: how many
     numbers of chance an image needs, 0 where nothing is left to chance. stream: steps of other streams have other
     chance. network: whether it has one, whose results are worth keeping; training: how the study fits that, None where
-    its weights come from elsewhere. training_only: test images do not take it.
+    its weights come from elsewhere. training_only: test images do not take it. of: the step whose network it takes.
     """
 
     name: str
@@ -248,6 +248,12 @@ class Step:
     network: bool = False
     training: Training | None = None
     training_only: bool = False
+    of: "Step | None" = None
+
+    @property
+    def fitted(self) -> "Step":
+        """The step that its network is fitted for."""
+        return self.of or self
 
     @property
     def fitting(self) -> Training:
@@ -265,11 +271,13 @@ class Step:
 
     def fitted_with(self, hyperparameters: Hyperparameters) -> "Step":
         """The step, its network fitted with these if the study fits it."""
-        return replace(self, training=self.training and replace(self.training, hyperparameters=hyperparameters))
+        training = self.training and replace(self.training, hyperparameters=hyperparameters)
+        return replace(self, training=training, of=self.of and self.of.fitted_with(hyperparameters))
 
     def seeded(self, seed: int) -> "Step":
         """The step as a cell of that seed has it."""
-        return replace(self, training=self.training and self.training.seeded(seed))
+        training = self.training and self.training.seeded(seed)
+        return replace(self, training=training, of=self.of and self.of.seeded(seed))
 
     def described(self) -> dict[str, Any]:
         """All that shapes its result, as JSON records it."""
@@ -279,6 +287,8 @@ class Step:
             described["training"] = asdict(self.training) | {"steps": steps}
         if self.training_only:
             described["training_only"] = True
+        if self.of:
+            described["of"] = self.of.described()
         return json.loads(json.dumps(described))
 
 
@@ -290,13 +300,15 @@ Steps = tuple[Step, ...]
 class Condition:
     """A way of an image to the classifier.
 
-    candidates: the hyper-parameters among which a sweep chooses, unless the classifier has its own.
+    candidates: the hyper-parameters among which a sweep chooses, unless the classifier has its own. paper: whether it
+    is the paper's; the others are run where they are named.
     """
 
     name: str
     title: str
     steps: Steps
     candidates: tuple[Hyperparameters, ...]
+    paper: bool = True
 
     def path(self, evaluation: str) -> Steps:
         """The steps of test images: as in training (matched), or those alone that leave nothing to chance (clean)."""
@@ -367,6 +379,13 @@ class Autoencoder:
     """The settings of step `autoencoder`. latent: the activation of its latent layer, which the text leaves open."""
 
     latent: str | None = "relu"
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """The settings of step `augmentation`. share: of the images that give way to their reconstruction."""
+
+    share: float = 0.5
 
 
 @dataclass(frozen=True)
@@ -641,6 +660,18 @@ AUTOENCODER = Step(
     training=Training(Hyperparameters(learning_rate=1e-3, l2=1e-4, epochs=5), steps=(PERTURBATION,)),
 )
 
+# Stanciu and Ionescu (ICMR 2023, doi 10.1145/3592572.3592840): the autoencoder as augmentation.
+AUGMENTATION = Step(
+    "augmentation",
+    "reconstruction of a share",
+    Augmentation(),
+    draws=1,
+    stream=1,
+    network=True,
+    training_only=True,
+    of=AUTOENCODER,
+)
+
 
 def _candidates(learning_rates: Iterable[float], l2s: Iterable[float], epochs: int) -> tuple[Hyperparameters, ...]:
     return tuple(Hyperparameters(lr, l2, epochs) for lr, l2 in itertools.product(learning_rates, l2s))
@@ -657,13 +688,17 @@ CONDITIONS = {
         Condition("perturbed", "Perturbations", (PERTURBATION,), _PLAIN),
         Condition("autoencoded", "AEC", (AUTOENCODER,), _AUTOENCODED),
         Condition("perturbed_autoencoded", "Aug. + AEC", (PERTURBATION, AUTOENCODER), _AUTOENCODED),
+        Condition("autoencoder_augmented", "AE augmentation", (AUGMENTATION,), _PLAIN, paper=False),
     )
 }
+
+PAPER_CONDITIONS = [condition.name for condition in CONDITIONS.values() if condition.paper]
 
 # The conditions that others are compared with: without anything, and with what an autoencoder is said to better.
 REFERENCES = ("baseline", "perturbed")
 
 STEPS = {step.name: step for condition in CONDITIONS.values() for step in condition.steps}
+PAPER_STEPS = [step for step in STEPS.values() if any(step in CONDITIONS[name].steps for name in PAPER_CONDITIONS)]
 
 CLASSIFIERS = {
     classifier.name: classifier

@@ -81,7 +81,7 @@ def selection(command: Callable) -> Callable:
     return _with_options(
         select,
         _names("--phase", "phases", protocol.phases("available"), paper, "the paper's"),
-        _names("--condition", "conditions", protocol.CONDITIONS, protocol.CONDITIONS, "all"),
+        _names("--condition", "conditions", protocol.CONDITIONS, protocol.PAPER_CONDITIONS, "the paper's"),
         click.option(
             "--classifier",
             "classifiers",

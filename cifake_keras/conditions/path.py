@@ -21,7 +21,7 @@ _NO_DRAWS: Mapping[str, tf.Tensor] = {}
 
 def build(step: Step, precision: str = "float32", seed: int = 0) -> keras.Sequential:
     """The network of a step, with weights drawn by `seed` where the study trains it."""
-    return _module(step).network(step.settings, seed, precision)
+    return _module(step.fitted).network(step.fitted.settings, seed, precision)
 
 
 def in_precision(steps: Steps, networks: Networks, precision: str) -> Networks:

@@ -140,21 +140,19 @@ Place = tuple[float, float]
 def paths_of_conditions() -> Figure:
     """Figure 2: the path of an image to the classifier, a lane a condition."""
     places = _places()
-    page = Page(sum(places["probability_fake"]) + 0.1, 0.4 + LANE * len(protocol.CONDITIONS))
+    page = Page(sum(places["probability_fake"]) + 0.1, 0.4 + LANE * len(protocol.PAPER_CONDITIONS))
     page.text(0.1, 0.14, "Figure 2. The path of an image under each condition", TITLE, ha="left", weight="bold")
     axes = page.axes(0, 0, page.width, page.height)
     axes.set(xlim=(0, page.width), ylim=(page.height, 0))  # inches from the top left corner, as the page
     axes.set_axis_off()
-    for lane, condition in enumerate(protocol.CONDITIONS.values()):
-        _lane(page, axes, 0.4 + LANE * lane + BOX_HEIGHT / 2, condition, places)
+    for lane, name in enumerate(protocol.PAPER_CONDITIONS):
+        _lane(page, axes, 0.4 + LANE * lane + BOX_HEIGHT / 2, protocol.CONDITIONS[name], places)
     return page.figure
 
 
 def _places() -> dict[str, Place]:
     """Of each box by its name, from left to right: a step that a lane skips leaves its place empty."""
-    before, after = (
-        [s.name for s in protocol.STEPS.values() if s.range == of] for of in (protocol.UNIT, protocol.SIGNED)
-    )
+    before, after = ([s.name for s in protocol.PAPER_STEPS if s.range == of] for of in (protocol.UNIT, protocol.SIGNED))
     widths = {"image": 0.6, **dict.fromkeys(before, 0.85), "scale": 0.8, **dict.fromkeys(after, 0.85)}
     places, left = {}, 1.05
     for name, width in (widths | {"CNN": 0.6, "probability_fake": 1.1}).items():

@@ -203,7 +203,8 @@ def _block(phase: _Phase, classifier: str, evaluation: str) -> Block:
     rows = phase.accuracies.query("classifier == @classifier and evaluation == @evaluation")
     ours = {(row.condition, row.test_set): row for row in rows.itertuples()}
     paper = _paper(phase.preset, phase.phase.name, classifier, evaluation)
-    columns, cells = [], {name: [condition.title] for name, condition in protocol.CONDITIONS.items()}
+    shown = {*protocol.PAPER_CONDITIONS, *rows["condition"]}
+    columns, cells = [], {name: [of.title] for name, of in protocol.CONDITIONS.items() if name in shown}
     for test in phase.phase.tests:
         columns += [(test.title, _test_counts(phase, test.name), False)] + [("paper", "", True)] * bool(paper)
         for name, row in cells.items():

@@ -70,13 +70,14 @@ class PhaseRun:
         return {step.name: self._network(step) for step in steps if step.network}
 
     def step_folder(self, step: Step) -> Path:
-        """Of a step that the study fits, as a cell has it."""
-        return cells.step_folder(self.settings.results_dir, self.phase.name, step.name, step.seed)
+        """Of a step whose network the study fits, as a cell has it."""
+        fitted = step.fitted
+        return cells.step_folder(self.settings.results_dir, self.phase.name, fitted.name, fitted.seed)
 
     def _network(self, step: Step) -> keras.Sequential:
         if step not in self._networks:
             network = path.build(step)
-            if step.training:
+            if step.fitted.training:
                 folder = self.step_folder(step)
                 cells.check_digests(folder)
                 network.load_weights(folder / cells.WEIGHTS)

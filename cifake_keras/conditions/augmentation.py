@@ -1,0 +1,16 @@
+"""An autoencoder as augmentation: in training, a share of the images gives way to its reconstructions, labels kept.
+
+Stanciu and Ionescu, Autoencoder-based Data Augmentation for Deepfake Detection, ICMR 2023 (doi
+10.1145/3592572.3592840), section 3.
+"""
+
+import keras
+import tensorflow as tf
+
+from cifake_keras.protocol import Augmentation
+
+
+def apply(images: tf.Tensor, draws: tf.Tensor, network: keras.Model, settings: Augmentation) -> tf.Tensor:
+    """Each image, or with the chance of the settings its reconstruction. network: takes and gives [-1, 1]."""
+    reconstructed = (network(2 * images - 1) + 1) / 2
+    return tf.where(draws[:, :, None, None] < settings.share, reconstructed, images)
