@@ -351,11 +351,17 @@ def to_last_network(steps: Steps) -> Steps:
 
 @dataclass(frozen=True)
 class Classifier:
-    """The network that models/<name>.py builds. candidates: in place of the condition's, where it has its own."""
+    """The network that models/<network>.py builds.
+
+    candidates: in place of the condition's, where it has its own. network: the classifier's own name, unless several
+    classifiers are made by one file, each with its `settings`.
+    """
 
     name: str
     title: str
     candidates: tuple[Hyperparameters, ...] = ()
+    network: str = ""
+    settings: Any = None
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from keras import layers
 from cifake_keras.models.layers import IMAGE_SHAPE, Layers
 
 
-def build(seed: int, precision: str) -> keras.Sequential:
+def build(settings: None, seed: int, precision: str) -> keras.Sequential:
     """As `models.build`."""
     make = Layers(seed, precision)
     return keras.Sequential(
@@ -19,6 +19,5 @@ def build(seed: int, precision: str) -> keras.Sequential:
             layers.Flatten(dtype=precision),
             make.dense(6 * 6 * 32, 64),
             make.dense(64, 1, activation=None, last=True),
-        ],
-        name="bird_lotfi",
+        ]
     )

@@ -7,7 +7,7 @@ from cifake_keras.models.layers import IMAGE_SHAPE, Layers
 from cifake_keras.protocol import IMAGE_SIZE
 
 
-def build(seed: int, precision: str) -> keras.Sequential:
+def build(settings: None, seed: int, precision: str) -> keras.Sequential:
     """As `models.build`."""
     make = Layers(seed, precision)
     return keras.Sequential(
@@ -21,6 +21,5 @@ def build(seed: int, precision: str) -> keras.Sequential:
             make.dense(IMAGE_SIZE**2 * 32, 64),
             make.dense(64, 64),
             make.dense(64, 1, activation=None, last=True),
-        ],
-        name="paper",
+        ]
     )
