@@ -91,7 +91,7 @@ def main(data_dir, validation_files, phase_name, published, results_dir, jobs):
             phase_name=phase_name,
             published=published.absolute(),
         )
-        wanted = cells.grid([phase_name], list(protocol.CONDITIONS), [CLASSIFIER], [SEED])
+        wanted = cells.grid([phase_name], protocol.PAPER_CONDITIONS, [CLASSIFIER], [SEED])
         grid.run(wanted, settings, processes.Local(jobs))
     except UserError as error:
         raise click.UsageError(str(error)) from error

@@ -359,7 +359,7 @@ def test_status_counts_cells(tmp_path):
     write_cell(tmp_path)
     result = CliRunner().invoke(main, ["status", "--phase", "phase1", "--results-dir", str(tmp_path)])
     lines = result.output.splitlines()
-    assert len(lines) == len(protocol.CONDITIONS) + 2, "the autoencoder is to be done too"
+    assert len(lines) == len(protocol.PAPER_CONDITIONS) + 2, "the autoencoder is to be done too"
     assert lines[-1] == "1 done, 0 running, 0 failed, 0 unfinished, 4 to do; about 0:00:06 left"
     assert lines[0].split() == ["done", "phase1", "baseline", "paper", "seed", "1"]
 

@@ -10,7 +10,7 @@ from cifake_keras.report import figures
 from cifake_keras.runtime.errors import UserError
 
 
-def write_examples(results, phase="phase1", preset="available", conditions=tuple(protocol.CONDITIONS), **others):
+def write_examples(results, phase="phase1", preset="available", conditions=tuple(protocol.PAPER_CONDITIONS), **others):
     tests = [test.name for test in protocol.phases(preset)[phase].tests]
     random = np.random.default_rng(0)
     maps = (len(tests), len(conditions), 32, 32)
@@ -94,11 +94,11 @@ def test_demo_is_marked(tmp_path, preset):
 
 def test_second_figure_has_a_lane_a_condition():
     words = [text.get_text() for text in texts(figures.paths_of_conditions())]
-    assert {condition.title for condition in protocol.CONDITIONS.values()} <= set(words)
+    assert {protocol.CONDITIONS[name].title for name in protocol.PAPER_CONDITIONS} <= set(words)
     assert (words.count("CNN"), words.count("perturbation"), words.count("autoencoder")) == (4, 2, 2)
 
 
-@pytest.mark.parametrize("conditions", [tuple(protocol.CONDITIONS), ("baseline",)])
+@pytest.mark.parametrize("conditions", [tuple(protocol.PAPER_CONDITIONS), ("baseline",)])
 @pytest.mark.parametrize("draw", [figures.inputs_of_conditions, figures.saliency])
 def test_no_text_is_clipped_or_overlaps(tmp_path, draw, conditions):
     check_layout(draw(load(tmp_path, "phase2", preset="demo", conditions=conditions), "phase2"))

@@ -26,7 +26,7 @@ NOISE = np.random.default_rng(0).normal(0, 0.1, (2, 4, len(IMAGES)))
 
 def examine(results, condition: str, seed: int, right: float, shift: float = 0.0, phase: str = "phase1") -> None:
     """right: how far logits lie on the right side of `shift`; on a detour all of them are lower by 3."""
-    number = list(protocol.CONDITIONS).index(condition)
+    number = list(protocol.PAPER_CONDITIONS).index(condition)
     logits = right * (2.0 * FAKE - 1) + shift + NOISE[seed - 1, number]
     views = [f"kernel-{kernel}" for kernel in protocol.KERNELS[1:]]
     detours = [f"detour-{kernel}" for kernel in protocol.KERNELS]
@@ -105,7 +105,7 @@ def test_a_verdict_follows_from_its_rule(phase):
 
 def test_a_second_program_finds_the_same_numbers(tmp_path, capsys):
     for seed in (1, 2):
-        for condition, right in zip(protocol.CONDITIONS, (1, 0.05, 0.1, 0.2), strict=True):
+        for condition, right in zip(protocol.PAPER_CONDITIONS, (1, 0.05, 0.1, 0.2), strict=True):
             examine(tmp_path, condition, seed, right)
             examine(tmp_path, condition, seed, right, phase="diverse0")
             examine(tmp_path, condition, seed, 2 * right, phase="diverse500")

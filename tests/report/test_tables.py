@@ -144,12 +144,12 @@ def test_demo_is_marked_everywhere_and_has_no_paper_column(tmp_path, phase, numb
 
 
 def test_grid_has_every_metric_in_the_protocols_order(tmp_path):
-    for condition in reversed(protocol.CONDITIONS):
+    for condition in reversed(protocol.PAPER_CONDITIONS):
         for seed in (10, 2):
             write_cell(tmp_path, condition, seed)
     tables.write(tmp_path)
     grid = read(tmp_path, "grid.csv")
-    assert list(grid["condition"].unique()) == list(protocol.CONDITIONS)
+    assert list(grid["condition"].unique()) == list(protocol.PAPER_CONDITIONS)
     assert list(grid["seed"].unique()) == [2, 10]
     assert len(grid) == 4 * 2 * 3 * 2
     first = grid.iloc[0]
@@ -168,7 +168,7 @@ def test_rerun_is_byte_identical(tmp_path):
 
 
 def test_show_fits_the_terminal(tmp_path):
-    for condition in protocol.CONDITIONS:
+    for condition in protocol.PAPER_CONDITIONS:
         for seed, accuracy in enumerate((0.9, 0.99)):
             write_cell(tmp_path, condition, seed, accuracy=accuracy)
             write_cell(tmp_path, condition, seed, accuracy=accuracy, phase="phase2")

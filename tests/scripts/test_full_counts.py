@@ -48,7 +48,7 @@ def test_the_images_used_are_those_of_the_table(phase, composed):
 
 
 def test_a_condition_that_used_other_images_is_noticed(phase, composed, tmp_path):
-    for condition in protocol.CONDITIONS:
+    for condition in protocol.PAPER_CONDITIONS:
         (cell,) = cells.grid([phase.name], [condition], ["paper"], protocol.evaluation_seeds(1))
         metrics = cell.folder(tmp_path) / cells.METRICS
         files.write_json(metrics, {"data": composed.data, "environment": {}})
