@@ -10,7 +10,7 @@ import itertools
 import json
 import re
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -365,6 +365,16 @@ class Classifier:
 
 
 @dataclass(frozen=True)
+class Topology:
+    """The settings of network `bird_lotfi`: its convolutions, each with a pool, and the dense layers behind them."""
+
+    filters: int = 32
+    convolutions: int = 2
+    units: int = 64
+    dense: int = 1
+
+
+@dataclass(frozen=True)
 class Perturbation:
     """The settings of step `perturbation`; the values are those that the authors ran.
 
@@ -706,11 +716,26 @@ REFERENCES = ("baseline", "perturbed")
 STEPS = {step.name: step for condition in CONDITIONS.values() for step in condition.steps}
 PAPER_STEPS = [step for step in STEPS.values() if any(step in CONDITIONS[name].steps for name in PAPER_CONDITIONS)]
 
+
+def _topologies() -> Iterator[Classifier]:
+    """Bird and Lotfi's 36 (CIFAKE, section V), but for the one that they chose, which is `bird_lotfi` itself."""
+    for filters, convolutions in itertools.product((16, 32, 64, 128), (1, 2, 3)):
+        title = f"Bird & Lotfi's, {convolutions} x {filters} filters alone"
+        yield Classifier(
+            f"bird_lotfi_{filters}x{convolutions}", title, settings=Topology(filters, convolutions, dense=0)
+        )
+    for units, dense in itertools.product((32, 64, 128, 256, 512, 1024, 2048, 4096), (1, 2, 3)):
+        title = f"Bird & Lotfi's, {dense} x {units} dense units"
+        if (topology := Topology(units=units, dense=dense)) != Topology():
+            yield Classifier(f"bird_lotfi_dense_{units}x{dense}", title, settings=topology)
+
+
 CLASSIFIERS = {
     classifier.name: classifier
     for classifier in (
         Classifier("paper", "the paper's CNN"),
-        Classifier("bird_lotfi", "Bird & Lotfi's CNN"),
+        Classifier("bird_lotfi", "Bird & Lotfi's CNN", settings=Topology()),
+        *(replace(topology, network="bird_lotfi") for topology in _topologies()),
     )
 }
 

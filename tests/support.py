@@ -18,6 +18,9 @@ from cifake_keras.cli import main
 
 LONG = "x" * 200  # the name of a folder
 
+# A classifier of each network: what one topology of a file does, the others do.
+NETWORKS = {of.network or name: name for name, of in reversed(protocol.CLASSIFIERS.items())}.values()
+
 # Real data, for those who have them; its layout is the one of the project's own machines.
 REAL_DATA = os.environ.get("CIFAKE_KERAS_REAL_DATA")
 

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from support import NETWORKS
 
 from cifake_keras import models, protocol
 from cifake_keras.cli import main
@@ -95,7 +96,7 @@ def test_a_condition_is_complete(condition: Condition):
         assert protocol.fixed(classifier, condition.name).epochs == candidates[0].epochs
 
 
-@pytest.fixture(scope="module", params=CLASSIFIERS)
+@pytest.fixture(scope="module", params=NETWORKS)
 def classifier(request) -> keras.Model:
     return models.build(request.param, seed=3)
 

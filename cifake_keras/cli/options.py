@@ -1,5 +1,6 @@
 """Options that commands share, and what is made of them: the cells, the settings and the executor of a grid."""
 
+import fnmatch
 import functools
 from collections.abc import Callable, Iterable
 from dataclasses import fields
@@ -86,14 +87,28 @@ def selection(command: Callable) -> Callable:
             "--classifier",
             "classifiers",
             multiple=True,
-            type=click.Choice(list(protocol.CLASSIFIERS)),
+            metavar="NAME",
+            callback=_classifiers,
+            shell_complete=_completed,
             default=["paper"],
             show_default=True,
-            help="May be repeated.",
+            help="May be repeated, and stand for several, as 'bird_lotfi_*' does; docs/study.md lists them.",
         ),
         click.option("--seeds", type=click.IntRange(1), default=1, show_default=True, help="Seeds 1 to N."),
         click.option("--seed", multiple=True, type=click.IntRange(1), help="Only this seed; may be repeated."),
     )
+
+
+def _classifiers(context: click.Context, option: click.Parameter, patterns: tuple[str, ...]) -> list[str]:
+    """Those that any of the patterns means, in the protocol's order."""
+    for pattern in patterns:
+        if not fnmatch.filter(protocol.CLASSIFIERS, pattern):
+            raise click.BadParameter(f"there is no {pattern!r}; there are: {', '.join(protocol.CLASSIFIERS)}")
+    return [name for name in protocol.CLASSIFIERS if any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)]
+
+
+def _completed(context: click.Context, option: click.Parameter, typed: str) -> list[str]:
+    return [name for name in protocol.CLASSIFIERS if name.startswith(typed)]
 
 
 def _names(option: str, parameter: str, names: Iterable[str], default: Iterable[str], called: str) -> Decorator:

@@ -76,6 +76,15 @@ def _tnr(labels: np.ndarray, probability_fake: np.ndarray, threshold: float) -> 
     return _mean(probability_fake[labels == REAL] < threshold)
 
 
+def _precision(labels: np.ndarray, probability_fake: np.ndarray, threshold: float) -> float | None:
+    """The share of fakes among what is called fake."""
+    return _mean(labels[probability_fake >= threshold])
+
+
+def _f1(labels: np.ndarray, probability_fake: np.ndarray, threshold: float) -> float | None:
+    return float(sk.f1_score(labels, probability_fake >= threshold)) if FAKE in labels else None
+
+
 def _auc(labels: np.ndarray, probability_fake: np.ndarray, threshold: float) -> float | None:
     return float(sk.roc_auc_score(labels, probability_fake)) if _both(labels) else None
 
@@ -135,6 +144,8 @@ METRICS = {
     ),
     "tpr": Metric("TPR", _tpr, 1, percent=True, estimate=partial(_estimate_of_class, FAKE)),
     "tnr": Metric("TNR", _tnr, 1, percent=True, estimate=partial(_estimate_of_class, REAL)),
+    "precision": Metric("Precision", _precision),
+    "f1": Metric("F1", _f1),
     "auc": Metric("AUC", _auc, values=_places),
     "average_precision": Metric("Average precision", _average_precision),
     "nll": Metric("NLL", _nll),

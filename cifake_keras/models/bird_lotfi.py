@@ -1,23 +1,26 @@
-"""Bird & Lotfi's classifier (CIFAKE, section IV), with Keras's default padding."""
+"""Bird & Lotfi's classifiers (CIFAKE, sections IV and V), with Keras's default padding.
+
+Each convolution is followed by a pool of 2x2; without dense layers the logit comes straight from what these give.
+"""
 
 import keras
 from keras import layers
 
 from cifake_keras.models.layers import IMAGE_SHAPE, Layers
+from cifake_keras.protocol import IMAGE_SIZE, Topology
 
 
-def build(settings: None, seed: int, precision: str) -> keras.Sequential:
+def build(settings: Topology, seed: int, precision: str) -> keras.Sequential:
     """As `models.build`."""
     make = Layers(seed, precision)
-    return keras.Sequential(
-        [
-            layers.Input(IMAGE_SHAPE, name="image"),
-            make.conv(3, 32, "valid"),
-            layers.MaxPooling2D(dtype=precision),
-            make.conv(32, 32, "valid"),
-            layers.MaxPooling2D(dtype=precision),
-            layers.Flatten(dtype=precision),
-            make.dense(6 * 6 * 32, 64),
-            make.dense(64, 1, activation=None, last=True),
-        ]
-    )
+    stack = [layers.Input(IMAGE_SHAPE, name="image")]
+    side, channels = IMAGE_SIZE, IMAGE_SHAPE[-1]
+    for _ in range(settings.convolutions):
+        stack += [make.conv(channels, settings.filters, "valid"), layers.MaxPooling2D(dtype=precision)]
+        side, channels = (side - 2) // 2, settings.filters
+    stack.append(layers.Flatten(dtype=precision))
+    inputs = side**2 * channels
+    for _ in range(settings.dense):
+        stack.append(make.dense(inputs, settings.units))
+        inputs = settings.units
+    return keras.Sequential([*stack, make.dense(inputs, 1, activation=None, last=True)])

@@ -18,7 +18,7 @@ from cifake_keras.protocol import CLEAN, MATCHED
 from cifake_keras.records import audits, examined, finished
 from cifake_keras.records.examined import Examined
 from cifake_keras.records.finished import FinishedCell
-from cifake_keras.report import diversity, evidence, form, grid, isolation, verdicts
+from cifake_keras.report import diversity, evidence, form, grid, isolation, topologies, verdicts
 from cifake_keras.report.evidence import HalfWidths, half_widths
 from cifake_keras.report.form import DASH, Block
 from cifake_keras.runtime.files import write_text
@@ -63,7 +63,10 @@ def write(results_dir: Path, console: Console | None = None) -> list[Path]:
     or where the cells do not belong together.
     """
     phases, seen = _phases(results_dir)
-    texts = {"grid.csv": form.csv(pd.concat([phase.grid for phase in phases]))}
+    every = pd.concat([phase.grid for phase in phases])
+    texts = {"grid.csv": form.csv(every)}
+    if len(of_topologies := topologies.table(every)) > 1:
+        texts["topologies.csv"] = form.csv(of_topologies)
     numbered = [phase for phase in phases if phase.phase.name in form.COUNTS]
     for phase in numbered:
         images, accuracies = form.COUNTS[phase.phase.name], form.ACCURACIES[phase.phase.name]

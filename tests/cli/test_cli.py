@@ -105,6 +105,7 @@ def test_beam_is_asked_for_and_not_there(origin, tmp_path):
         (("--preset", "full"), "'full' is not one of 'paper'"),
         (("--phase", "phase3"), "'phase3' is not one of 'phase1'"),
         (("--condition", "blurred"), "'blurred' is not one of"),
+        (("--classifier", "vgg*"), "there is no 'vgg*'; there are: paper, bird_lotfi"),
         (("--seeds", "0"), "0 is not in the range"),
         (("--scale", "0"), "0.0 is not in the range"),
         (("--reading", "literal"), "'literal' is not one of 'chosen'"),
@@ -116,6 +117,19 @@ def test_options_outside_their_choices(origin, monkeypatch, arguments, message):
     monkeypatch.chdir(origin)
     assert message in refused("run-grid", *arguments)
     assert not (origin / "results").exists()
+
+
+def test_a_pattern_stands_for_the_classifiers_that_it_matches():
+    chosen = []
+
+    @click.command()
+    @options.selection
+    def keep(wanted):
+        chosen.extend(cell.classifier for cell in wanted)
+
+    given = ["--phase", "phase1", "--condition", "baseline", "--classifier", "bird_lotfi_1?x*", "--classifier", "paper"]
+    assert CliRunner().invoke(keep, given).exit_code == 0
+    assert chosen == ["paper", "bird_lotfi_16x1", "bird_lotfi_16x2", "bird_lotfi_16x3"]
 
 
 def test_options_of_the_grid_are_its_settings(tmp_path, monkeypatch):

@@ -4,12 +4,13 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from support import NETWORKS
 from tf_keras_vis.gradcam import Gradcam
 from tf_keras_vis.saliency import Saliency
 
 from cifake_keras import models
 from cifake_keras.evaluation.saliency import METHODS, NOISE, SAMPLES, grad_cam, smoothgrad, vanilla_gradient
-from cifake_keras.protocol import CLASSIFIERS, SALIENCY
+from cifake_keras.protocol import SALIENCY
 
 RANDOM = np.random.default_rng(0)
 IMAGES = RANDOM.random((3, 32, 32, 3), np.float32)
@@ -93,7 +94,7 @@ def of_tf_keras_vis(network: keras.Model, images: np.ndarray) -> dict[str, np.nd
     }
 
 
-@pytest.mark.parametrize("classifier", CLASSIFIERS)
+@pytest.mark.parametrize("classifier", NETWORKS)
 def test_maps_are_those_of_tf_keras_vis(classifier):
     network = models.build(classifier)
     expected = of_tf_keras_vis(network, IMAGES)
@@ -102,7 +103,7 @@ def test_maps_are_those_of_tf_keras_vis(classifier):
         assert method(network, IMAGES) / scale == pytest.approx(expected[name] / scale, abs=1e-5), name
 
 
-@pytest.mark.parametrize("classifier", CLASSIFIERS)
+@pytest.mark.parametrize("classifier", NETWORKS)
 @pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
 def test_every_classifier_has_maps_of_the_size_of_its_input(method, classifier):
     maps = method(models.build(classifier), IMAGES)

@@ -10,7 +10,7 @@ from learning import FIXTURE, from_pytorch, paper
 
 from cifake_keras import models
 from cifake_keras.conditions import path
-from cifake_keras.protocol import AUTOENCODER, Autoencoder
+from cifake_keras.protocol import AUTOENCODER, CLASSIFIERS, Autoencoder, Topology
 
 
 def test_the_classifier_equals_pytorchs():
@@ -26,6 +26,17 @@ def test_the_autoencoder_equals_pytorchs():
 
 def test_the_classifier_has_the_papers_parameters():
     assert models.build("paper").count_params() == 2_111_585
+
+
+def test_bird_and_lotfi_have_36_topologies():
+    """The chosen one has two convolutions of 32 filters and a dense layer of 64 units: 84,001 parameters."""
+    topologies = {name: of.settings for name, of in CLASSIFIERS.items() if isinstance(of.settings, Topology)}
+    assert len(set(topologies.values())) == 36 and models.build("bird_lotfi").count_params() == 84_001
+    kinds = {name: [type(layer).__name__ for layer in models.build(name).layers] for name in topologies}
+    for name, topology in topologies.items():
+        assert kinds[name].count("Conv2D") == topology.convolutions and kinds[name].count("Dense") == topology.dense + 1
+    wide = models.build("bird_lotfi_dense_256x3").layers[-4:]
+    assert [layer.units for layer in wide] == [256, 256, 256, 1]
 
 
 @pytest.mark.parametrize(

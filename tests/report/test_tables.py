@@ -143,6 +143,20 @@ def test_demo_is_marked_everywhere_and_has_no_paper_column(tmp_path, phase, numb
     assert "95% interval" in markdown and "the paper's number" not in markdown
 
 
+def test_topologies_are_compared_in_sample(tmp_path):
+    for seed in (1, 2):
+        write_cell(tmp_path, seed=seed, classifier="bird_lotfi_16x3", accuracy=0.7 + seed / 10)
+    tables.write(tmp_path)
+    assert not (tmp_path / "tables" / "topologies.csv").exists(), "one has nothing to be compared with"
+    write_cell(tmp_path, classifier="bird_lotfi", accuracy=0.9)
+    write_cell(tmp_path, "perturbed", classifier="bird_lotfi", accuracy=0.6)
+    write_cell(tmp_path, accuracy=0.5)
+    tables.write(tmp_path)
+    first, second = read(tmp_path, "topologies.csv").to_dict("records")
+    assert (first["filters"], first["dense"], first["seeds"], first["accuracy"], first["tpr"]) == (32, 1, 1, 90, 50)
+    assert (second["filters"], second["dense"], second["seeds"], round(second["accuracy"], 6)) == (16, 0, 2, 85)
+
+
 def test_grid_has_every_metric_in_the_protocols_order(tmp_path):
     for condition in reversed(protocol.PAPER_CONDITIONS):
         for seed in (10, 2):
