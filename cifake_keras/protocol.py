@@ -12,7 +12,7 @@ import re
 import shlex
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 IMAGE_SIZE = 32
 CLASSES = ("REAL", "FAKE")
@@ -418,12 +418,19 @@ class Reading:
         return replace(condition, steps=tuple(replacements.get(step.name, step) for step in condition.steps))
 
 
+class System(NamedTuple):
+    """What is compared: a classifier behind a condition, both by name."""
+
+    classifier: str
+    condition: str
+
+
 @dataclass(frozen=True)
 class Question:
-    """Whether condition a does better than b on the matched images of a test set; `threshold`, where FAKE begins."""
+    """Whether system a does better than b on the matched images of a test set; `threshold`, where FAKE begins."""
 
-    a: str
-    b: str
+    a: System
+    b: System
     test_set: str
     metric: str
     threshold: str
@@ -864,16 +871,18 @@ MARGINS = {"accuracy": 0.02, "balanced_accuracy": 0.02, "auc": 0.02}
 
 def _questions(test_set: str, metric: str, threshold: str) -> tuple[Question, ...]:
     pairs = (("autoencoded", "baseline"), ("autoencoded", "perturbed"), ("perturbed_autoencoded", "perturbed"))
-    return tuple(Question(a, b, test_set, metric, threshold) for a, b in pairs)
+    return tuple(Question(System("paper", a), System("paper", b), test_set, metric, threshold) for a, b in pairs)
 
 
-# The family of Phase 1, over which p-values are corrected.
-QUESTIONS = (
-    *_questions("equal_size", "auc", ANY),
-    *_questions("equal_size", "balanced_accuracy", AT_VALIDATION),
-    *_questions("sdv15", "accuracy", FIXED),
-    *_questions("cifake", "accuracy", FIXED),
-)
+# Those of a phase are a family, over which p-values are corrected.
+QUESTIONS: dict[str, tuple[Question, ...]] = {
+    "phase1": (
+        *_questions("equal_size", "auc", ANY),
+        *_questions("equal_size", "balanced_accuracy", AT_VALIDATION),
+        *_questions("sdv15", "accuracy", FIXED),
+        *_questions("cifake", "accuracy", FIXED),
+    ),
+}
 
 
 def phases(preset: str, scale: float = 1.0) -> dict[str, Phase]:

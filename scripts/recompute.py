@@ -14,34 +14,44 @@ import numpy as np
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
 TOLERANCE = 1e-3  # of points and of AUC in hundredths; tables have four digits
-CONDITIONS = "baseline", "perturbed", "autoencoded", "perturbed_autoencoded"
-MATCHED = dict(zip(CONDITIONS, CONDITIONS, strict=True))
-CLEAN = MATCHED | {"perturbed": "baseline", "perturbed_autoencoded": "autoencoded"}
-PATHS = {"matched": MATCHED, "clean": CLEAN}
+EVALUATIONS = "matched", "clean"
+# Clean, images are not perturbed: they take the path of another condition.
+CLEAN = {"perturbed": "baseline", "perturbed_autoencoded": "autoencoded"}
+
+# A classifier and a condition.
+System = tuple[str, str]
 
 
 class Phase:
-    """Logits by condition: {view: [seeds, images]}; images: dicts; validation: by condition, a threshold a seed."""
+    """Logits by system: {view: [seeds, images]}; images: dicts; thresholds: of validation images, one a seed."""
 
     def __init__(self, folder: Path):
         self.images = rows(folder / "images.csv")
         self.labels = np.array([int(image["label"]) for image in self.images])
-        self.logits: dict[str, dict[str, np.ndarray]] = {}
-        self.thresholds: dict[tuple[str, str], np.ndarray] = {}
-        for condition in CONDITIONS:
-            files = sorted(folder.glob(f"{condition}/paper/seed-*/examination/scores.npz"), key=seed_of)
-            if files:
-                self._read(condition, [dict(np.load(file)) for file in files])
+        self.logits: dict[System, dict[str, np.ndarray]] = {}
+        self.thresholds: dict[tuple[System, str], np.ndarray] = {}
+        files: dict[System, list[Path]] = {}
+        for file in sorted(folder.glob("*/*/seed-*/examination/scores.npz"), key=seed_of):
+            condition, classifier = file.relative_to(folder).parts[:2]
+            files.setdefault((classifier, condition), []).append(file)
+        for system, of_seeds in files.items():
+            self._read(system, [dict(np.load(file)) for file in of_seeds])
 
-    def _read(self, condition: str, seeds: list[dict[str, np.ndarray]]) -> None:
+    def _read(self, system: System, seeds: list[dict[str, np.ndarray]]) -> None:
         # Earlier versions called paths otherwise, and kept of altered images the decisions alone, as bits.
         logits = [name for name, of in seeds[0].items() if of.dtype == np.float16]
         views = [name for name in logits if name.startswith(("path ", "paths ", "altered "))]
         of = {name.split(" ", 1)[1]: np.stack([s[name].astype(float) for s in seeds]) for name in views}
-        self.logits[condition] = of
-        for evaluation in PATHS:
+        self.logits[system] = of
+        for evaluation in EVALUATIONS:
             chosen = [best_threshold(s["labels"], s[f"validation {evaluation}"].astype(float)) for s in seeds]
-            self.thresholds[condition, evaluation] = np.array(chosen)
+            self.thresholds[system, evaluation] = np.array(chosen)
+
+    def evaluated(self, system: System, evaluation: str) -> np.ndarray:
+        """[seeds, images]. Conditions that change training images alone test on the baseline's path."""
+        views, (_, condition) = self.logits[system], system
+        path = CLEAN.get(condition, condition) if evaluation == "clean" else condition
+        return views[path if path in views else "baseline"]
 
     def places(self, test_set: str, generators: set[str] | None = None) -> np.ndarray:
         """The images of a test set: all photographs, and the fakes of some generators, or all."""
@@ -166,18 +176,22 @@ class Sample:
 Checked = Iterator[tuple[dict[str, str], dict[str, float]]]
 
 
+def system_of(row: dict[str, str]) -> System:
+    return row["classifier"], row["condition"]
+
+
 def with_width(name: str, mean_and_width: tuple[float, float], width: str = "") -> dict[str, float]:
     return {name: 100 * mean_and_width[0], width or f"{name}_half_width": 100 * mean_and_width[1]}
 
 
 def accuracies(table: list[dict[str, str]], phases: dict[str, Phase], name: str) -> Checked:
-    for row in (row for row in table if row["classifier"] == "paper"):
-        phase, path = phases[name], PATHS[row["evaluation"]][row["condition"]]
+    phase = phases[name]
+    for row in table:
         places = phase.places(row["test_set"])
-        if not len(places) or row["condition"] not in phase.logits:
+        if not len(places) or system_of(row) not in phase.logits:
             continue  # not examined
         sample = Sample(phase, places)
-        values, weights = sample.accuracy(phase.logits[row["condition"]][path][:, sample.places])
+        values, weights = sample.accuracy(phase.evaluated(system_of(row), row["evaluation"])[:, sample.places])
         yield row, with_width("accuracy", interval(values, weights, sample.fake, sample.places), "half_width")
 
 
@@ -193,41 +207,40 @@ def measured(sample: Sample, logits: np.ndarray, thresholds: np.ndarray) -> dict
 
 def generators(table: list[dict[str, str]], phases: dict[str, Phase]) -> Checked:
     for row in table:
-        phase, condition, evaluation = phases[row["phase"]], row["condition"], row["evaluation"]
+        phase, system, evaluation = phases[row["phase"]], system_of(row), row["evaluation"]
         chosen = None if row["generator"] == "mean" else {row["generator"]}
         sample = Sample(phase, phase.places(row["test_set"], chosen))
-        logits = phase.logits[condition][PATHS[evaluation][condition]][:, sample.places]
-        yield row, measured(sample, logits, phase.thresholds[condition, evaluation])
+        logits = phase.evaluated(system, evaluation)[:, sample.places]
+        yield row, measured(sample, logits, phase.thresholds[system, evaluation])
 
 
 def routes(table: list[dict[str, str]], phases: dict[str, Phase]) -> Checked:
     for row in table:
-        phase, condition = phases[row["phase"]], row["condition"]
+        phase, system = phases[row["phase"]], system_of(row)
         sample = Sample(phase, phase.places(row["test_set"]))
-        real, fake = (
-            view(phase, condition, row[of], row["kernel"])[:, sample.places] for of in ("photographs", "fakes")
-        )
+        real, fake = (view(phase, system, row[of], row["kernel"])[:, sample.places] for of in ("photographs", "fakes"))
         logits = np.where(sample.fake, fake, real)
-        yield row, measured(sample, logits, phase.thresholds[condition, "clean"])
+        yield row, measured(sample, logits, phase.thresholds[system, "clean"])
 
 
-def view(phase: Phase, condition: str, route: str, kernel: str) -> np.ndarray:
+def view(phase: Phase, system: System, route: str, kernel: str) -> np.ndarray:
     name = f"kernel-{kernel}" if route == "direct" else f"{route}-{kernel}"
-    views = phase.logits[condition]
-    return views[name] if name in views else views[CLEAN[condition]]
+    views = phase.logits[system]
+    return views[name] if name in views else phase.evaluated(system, "clean")
 
 
 def verdicts(table: list[dict[str, str]], phases: dict[str, Phase]) -> Checked:
     for row in table:
         phase = phases[row["phase"]]
         sample = Sample(phase, phase.places(row["test_set"]))
-        (a, weights), (b, _) = (answered(phase, sample, row, row[of]) for of in ("a", "b"))
+        systems = ((row[f"classifier_{of}"], row[of]) for of in ("a", "b"))
+        (a, weights), (b, _) = (answered(phase, sample, row, system) for system in systems)
         yield row, with_width("difference", sample.interval(a - b, weights))
 
 
-def answered(phase: Phase, sample: Sample, row: dict[str, str], condition: str) -> tuple[np.ndarray, np.ndarray]:
-    logits = phase.logits[condition][MATCHED[condition]][:, sample.places]
-    thresholds = phase.thresholds[condition, "matched"] * (row["threshold"] == "validation")
+def answered(phase: Phase, sample: Sample, row: dict[str, str], system: System) -> tuple[np.ndarray, np.ndarray]:
+    logits = phase.evaluated(system, "matched")[:, sample.places]
+    thresholds = phase.thresholds[system, "matched"] * (row["threshold"] == "validation")
     metrics = {
         "accuracy": lambda: sample.accuracy(logits),
         "balanced_accuracy": lambda: sample.balanced(logits, thresholds),
@@ -242,7 +255,7 @@ def reproductions(table: list[dict[str, str]], phases: dict[str, Phase]) -> Chec
     for row in table:
         phase = phases[row["phase"]]
         sample = Sample(phase, phase.places(row["test_set"]))
-        right, _ = sample.accuracy(phase.logits[row["condition"]][MATCHED[row["condition"]]][:, sample.places])
+        right, _ = sample.accuracy(phase.evaluated(("paper", row["condition"]), "matched")[:, sample.places])
         shares = np.array(sizes[row["test_set"]]) / sum(sizes[row["test_set"]])
         rates = [right[:, sample.fake == kind].mean() for kind in (False, True)]
         new = sum(s**2 * r * (1 - r) / n for s, r, n in zip(shares, rates, sizes[row["test_set"]], strict=True))
@@ -252,14 +265,14 @@ def reproductions(table: list[dict[str, str]], phases: dict[str, Phase]) -> Chec
 
 def diversity(table: list[dict[str, str]], phases: dict[str, Phase]) -> Checked:
     for row in table:
-        condition, new = row["condition"], {"SDv1.1", "DrawBench SDv2.1"}
+        new = {"SDv1.1", "DrawBench SDv2.1"}
         computed: dict[str, float] = {}
         for metric in ("auc", "balanced_accuracy"):
             of = {}
             for name in (row["phase"], "diverse0"):
                 sample = Sample(phases[name], phases[name].places("equal_size", new))
                 of[name], weights = answered(
-                    phases[name], sample, {"metric": metric, "threshold": "validation"}, condition
+                    phases[name], sample, {"metric": metric, "threshold": "validation"}, system_of(row)
                 )
             computed |= with_width(metric, sample.interval(of[row["phase"]], weights))
             if row["phase"] != "diverse0":

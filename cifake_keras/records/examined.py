@@ -3,23 +3,18 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from scipy.special import expit
 
 from cifake_keras import protocol
+from cifake_keras.protocol import System
 from cifake_keras.records import cells, finished
 from cifake_keras.records.cells import Cell
 from cifake_keras.records.predictions import Scored
 from cifake_keras.records.scores import IMAGES, Scores, read_images
 from cifake_keras.runtime.errors import UserError
-
-
-class Key(NamedTuple):
-    classifier: str
-    condition: str
 
 
 @dataclass(frozen=True)
@@ -32,9 +27,9 @@ class Examined:
     phase: protocol.Phase
     preset: str
     images: pd.DataFrame
-    seeds: dict[Key, list[int]]
-    scores: dict[Key, list[Scores]]
-    dispersion: dict[Key, list[pd.DataFrame]]
+    seeds: dict[System, list[int]]
+    scores: dict[System, list[Scores]]
+    dispersion: dict[System, list[pd.DataFrame]]
 
     @property
     def labels(self) -> np.ndarray:
@@ -55,24 +50,24 @@ class Examined:
         prompts = self.images["filename"].str.rpartition("/")[0]
         return pd.factorize(prompts.where(prompted, self.images.index.astype(str)))[0]
 
-    def logits(self, key: Key, view: str) -> np.ndarray:
+    def logits(self, system: System, view: str) -> np.ndarray:
         """float32 [seeds, images]."""
-        return np.stack([scores.logits(view) for scores in self.scores[key]])
+        return np.stack([scores.logits(view) for scores in self.scores[system]])
 
-    def said_fake(self, key: Key, view: str) -> np.ndarray:
+    def said_fake(self, system: System, view: str) -> np.ndarray:
         """bool [seeds, images]: the decisions at probability 0.5."""
-        return np.stack([scores.said_fake(view) for scores in self.scores[key]])
+        return np.stack([scores.said_fake(view) for scores in self.scores[system]])
 
-    def correct(self, key: Key, view: str) -> np.ndarray:
+    def correct(self, system: System, view: str) -> np.ndarray:
         """bool [seeds, images]."""
-        return self.said_fake(key, view) == (self.labels == protocol.FAKE)
+        return self.said_fake(system, view) == (self.labels == protocol.FAKE)
 
     def scored(self, cell: Cell) -> dict[tuple[str, str], Scored]:
         """By test set and evaluation; empty where the cell has not been examined. Good to three digits, as logits."""
-        key = Key(cell.classifier, cell.condition)
-        if cell.seed not in self.seeds.get(key, ()):
+        system = System(cell.classifier, cell.condition)
+        if cell.seed not in self.seeds.get(system, ()):
             return {}
-        logits = self.scores[key][self.seeds[key].index(cell.seed)].paths
+        logits = self.scores[system][self.seeds[system].index(cell.seed)].paths
         paths = {name: protocol.path_name(cell.condition, name) for name in protocol.EVALUATIONS}
         return {
             (test, evaluation): (self.labels[places], expit(logits[path][places]))
@@ -81,25 +76,27 @@ class Examined:
             if path in logits
         }
 
-    def has(self, key: Key, view: str) -> bool:
+    def has(self, system: System, view: str) -> bool:
         """Whether all seeds have it."""
-        return all(view in scores.paths or view in scores.altered for scores in self.scores[key])
+        return all(view in scores.paths or view in scores.altered for scores in self.scores[system])
 
-    def paths(self, key: Key) -> list[str]:
+    def paths(self, system: System) -> list[str]:
         """Those that all seeds have."""
-        return [path for path in self.scores[key][0].paths if self.has(key, path)]
+        return [path for path in self.scores[system][0].paths if self.has(system, path)]
 
-    def altered(self, key: Key) -> list[str]:
+    def altered(self, system: System) -> list[str]:
         """The alterations that all seeds have."""
-        return [view for view in self.scores[key][0].altered if self.has(key, view)]
+        return [view for view in self.scores[system][0].altered if self.has(system, view)]
 
-    def measures(self, key: Key) -> list[str]:
+    def measures(self, system: System) -> list[str]:
         """The columns of `dispersion` that all seeds have."""
-        return [name for name in self.dispersion[key][0] if all(name in of_seed for of_seed in self.dispersion[key])]
+        return [
+            name for name in self.dispersion[system][0] if all(name in of_seed for of_seed in self.dispersion[system])
+        ]
 
-    def methods(self, key: Key) -> list[str]:
+    def methods(self, system: System) -> list[str]:
         """The methods of saliency that all seeds have."""
-        names = [of_seed["method"].unique() for of_seed in self.dispersion[key]]
+        names = [of_seed["method"].unique() for of_seed in self.dispersion[system]]
         return [name for name in names[0] if all(name in of_seed for of_seed in names)]
 
 
@@ -122,14 +119,14 @@ def _phase(results_dir: Path, name: str) -> Examined:
 
 
 def _add(phase: Examined, results_dir: Path, cell: Cell) -> None:
-    key, folder = Key(cell.classifier, cell.condition), cells.examination_folder(results_dir, cell)
+    system, folder = System(cell.classifier, cell.condition), cells.examination_folder(results_dir, cell)
     cells.check_digests(folder)
     scores = Scores.read(folder / cells.SCORES)
     if scores.count != len(phase.images):
         raise UserError(f"{folder} was not examined on the images of {IMAGES}; delete it and run `examine`.")
-    phase.seeds.setdefault(key, []).append(cell.seed)
-    phase.scores.setdefault(key, []).append(scores)
-    phase.dispersion.setdefault(key, []).append(_dispersion(folder / cells.DISPERSION))
+    phase.seeds.setdefault(system, []).append(cell.seed)
+    phase.scores.setdefault(system, []).append(scores)
+    phase.dispersion.setdefault(system, []).append(_dispersion(folder / cells.DISPERSION))
 
 
 def _dispersion(path: Path) -> pd.DataFrame:

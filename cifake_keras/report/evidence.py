@@ -17,8 +17,8 @@ from cifake_keras import protocol
 from cifake_keras.evaluation import metrics, statistics
 from cifake_keras.evaluation.dispersion import MEASURES
 from cifake_keras.evaluation.metrics import METRICS
-from cifake_keras.protocol import CLEAN, FAKE, MATCHED, REAL
-from cifake_keras.records.examined import Examined, Key
+from cifake_keras.protocol import CLEAN, FAKE, MATCHED, REAL, System
+from cifake_keras.records.examined import Examined
 from cifake_keras.records.scores import SIMILARITY, Scores
 from cifake_keras.report import form
 from cifake_keras.runtime.errors import UserError
@@ -61,26 +61,26 @@ def table(rows: Iterable[dict]) -> pd.DataFrame:
     return frame.assign(**{name: [float(format(v, of)) for v in frame[name]] for name, of in digits.items()})
 
 
-def keys(phase: Examined) -> Iterator[tuple[Key, dict]]:
+def systems(phase: Examined) -> Iterator[tuple[System, dict]]:
     marked = {"images": "procedural"} if phase.preset == "demo" else {}
-    for key, seeds in phase.seeds.items():
-        yield key, marked | {"phase": phase.phase.name, **key._asdict(), "seeds": len(seeds)}
+    for system, seeds in phase.seeds.items():
+        yield system, marked | {"phase": phase.phase.name, **system._asdict(), "seeds": len(seeds)}
 
 
-def _path(key: Key, evaluation: str) -> str:
+def _path(system: System, evaluation: str) -> str:
     """The path that test images of an evaluation take to a cell."""
-    return protocol.path_name(key.condition, evaluation)
+    return protocol.path_name(system.condition, evaluation)
 
 
-def _evaluated(phase: Examined, key: Key) -> Iterator[tuple[str, str]]:
+def _evaluated(phase: Examined, system: System) -> Iterator[tuple[str, str]]:
     """The evaluations of which there are scores, with their paths."""
     for evaluation in protocol.EVALUATIONS:
-        path = _path(key, evaluation)
-        if phase.has(key, path):
+        path = _path(system, evaluation)
+        if phase.has(system, path):
             yield evaluation, path
 
 
-def common_seeds(phase: Examined, a: Key, b: Key) -> list[int]:
+def common_seeds(phase: Examined, a: System, b: System) -> list[int]:
     return sorted(set(phase.seeds.get(a, ())) & set(phase.seeds.get(b, ())))
 
 
@@ -99,11 +99,11 @@ HalfWidths = dict[tuple[str, str, str, str, int], float]
 
 def half_widths(phase: Examined) -> HalfWidths:
     widths: HalfWidths = {}
-    for key, seeds in phase.seeds.items():
-        for (evaluation, path), (test, places) in itertools.product(_evaluated(phase, key), list(phase.tests())):
-            correct = phase.correct(key, path)[:, places]
+    for system, seeds in phase.seeds.items():
+        for (evaluation, path), (test, places) in itertools.product(_evaluated(phase, system), list(phase.tests())):
+            correct = phase.correct(system, path)[:, places]
             width = statistics.estimate(correct, phase.labels[places]).half_width
-            widths[key.condition, key.classifier, evaluation, test, len(seeds)] = round(100 * width, 4)
+            widths[system.condition, system.classifier, evaluation, test, len(seeds)] = round(100 * width, 4)
     return widths
 
 
@@ -116,10 +116,10 @@ def percent(name: str, estimate: statistics.Estimate) -> dict[str, float]:
 
 def _metrics(phase: Examined) -> Iterator[dict]:
     """A row a cell, test set, evaluation and threshold: fixed, chosen on validation images, or by the test itself."""
-    for key, named in keys(phase):
-        of_seeds = list(zip(phase.seeds[key], phase.scores[key], strict=True))
+    for system, named in systems(phase):
+        of_seeds = list(zip(phase.seeds[system], phase.scores[system], strict=True))
         for (seed, scores), evaluation in itertools.product(of_seeds, protocol.EVALUATIONS):
-            for row in _of_cell(phase, scores, evaluation, _path(key, evaluation)):
+            for row in _of_cell(phase, scores, evaluation, _path(system, evaluation)):
                 yield {name: value for name, value in named.items() if name != "seeds"} | {"seed": seed} | row
 
 
@@ -150,10 +150,10 @@ def best_threshold(labels: np.ndarray, logits: np.ndarray) -> float:
 
 def matrix(phase: Examined) -> Iterator[dict]:
     """Every classifier on images that took each path, its own or another's."""
-    for key, named in keys(phase):
-        for path, (test, places) in itertools.product(phase.paths(key), list(phase.tests())):
-            labels, probability = phase.labels[places], expit(phase.logits(key, path)[:, places])
-            percentages = rates(phase.correct(key, path)[:, places], labels)
+    for system, named in systems(phase):
+        for path, (test, places) in itertools.product(phase.paths(system), list(phase.tests())):
+            labels, probability = phase.labels[places], expit(phase.logits(system, path)[:, places])
+            percentages = rates(phase.correct(system, path)[:, places], labels)
             yield named | {"path": path, "test_set": test} | percentages | {"auc": _mean_auc(labels, probability)}
 
 
@@ -165,10 +165,10 @@ def _mean_auc(labels: np.ndarray, probability: np.ndarray) -> float:
 
 def reliability(phase: Examined) -> Iterator[dict]:
     """Matched: the images by the probability stated, and how many of them are fakes."""
-    for key, named in keys(phase):
-        path = _path(key, MATCHED)
-        for test, places in phase.tests() if phase.has(key, path) else ():
-            probability = expit(phase.logits(key, path)[:, places].astype(np.float64))
+    for system, named in systems(phase):
+        path = _path(system, MATCHED)
+        for test, places in phase.tests() if phase.has(system, path) else ():
+            probability = expit(phase.logits(system, path)[:, places].astype(np.float64))
             for row in _bins(phase.labels[places], probability):
                 yield named | {"test_set": test} | row
 
@@ -213,24 +213,24 @@ def _pairs(phase: Examined) -> Iterator[dict]:
             yield names | row | _difference(phase, a, b, evaluation, places)
 
 
-def _difference(phase: Examined, a: Key, b: Key, evaluation: str, places: np.ndarray) -> dict:
+def _difference(phase: Examined, a: System, b: System, evaluation: str, places: np.ndarray) -> dict:
     """Of the seeds that both have."""
     seeds = common_seeds(phase, a, b)
-    correct_a, correct_b = (_of_seeds(phase, key, evaluation, seeds)[:, places] for key in (a, b))
+    correct_a, correct_b = (_of_seeds(phase, system, evaluation, seeds)[:, places] for system in (a, b))
     estimate = statistics.difference(correct_a, correct_b, phase.labels[places])
     by_seed = " ".join(f"{p:.2g}" for p in statistics.mcnemar(correct_a, correct_b))
     return {"seeds": len(seeds)} | percent("difference", estimate) | {"p": estimate.p_value, "mcnemar_p": by_seed}
 
 
-def _of_seeds(phase: Examined, key: Key, view: str, seeds: list[int]) -> np.ndarray:
+def _of_seeds(phase: Examined, system: System, view: str, seeds: list[int]) -> np.ndarray:
     """bool [seeds, images]: `correct` of an evaluation, or on altered images."""
-    of_all = phase.correct(key, _view(key, view))
-    return of_all[[phase.seeds[key].index(seed) for seed in seeds]]
+    of_all = phase.correct(system, _view(system, view))
+    return of_all[[phase.seeds[system].index(seed) for seed in seeds]]
 
 
-def _view(key: Key, name: str) -> str:
+def _view(system: System, name: str) -> str:
     """The view of an evaluation; altered images are called what they are."""
-    return _path(key, name) if name in protocol.EVALUATIONS else name
+    return _path(system, name) if name in protocol.EVALUATIONS else name
 
 
 def compared(phases: list[Examined], a: str, b: str, results_dir: Path) -> Table:
@@ -268,11 +268,11 @@ def _breakdown(phase: Examined) -> Iterator[dict]:
         "generator": phase.images["generator"],
         "class": phase.images["filename"].where(phase.images["source"] == "CIFAKE").map(_cifar_class),
     }
-    for key, named in keys(phase):
-        path = _path(key, MATCHED)
-        if not phase.has(key, path):
+    for system, named in systems(phase):
+        path = _path(system, MATCHED)
+        if not phase.has(system, path):
             continue
-        correct = phase.correct(key, path)
+        correct = phase.correct(system, path)
         for (test, places), (kind, names) in itertools.product(list(phase.tests()), groups.items()):
             for row in _by_group(phase.images.iloc[places], names.iloc[places], correct):
                 yield named | {"test_set": test, "by": kind} | row
@@ -300,43 +300,43 @@ def _controls(phase: Examined) -> Iterator[dict]:
     With the difference in accuracy from the baseline on the same images and seeds; its p-values are not adjusted.
     """
     unseen = phase.images["in_training"].to_numpy() == 0
-    for key, named in keys(phase):
-        kernels = {view: view for view in phase.altered(key) if view.startswith("kernel-")}
+    for system, named in systems(phase):
+        kernels = {view: view for view in phase.altered(system) if view.startswith("kernel-")}
         views = {"none": CLEAN, "not in training": CLEAN, "re-encoded": REENCODED} | kernels
         for (control, view), (test, places) in itertools.product(views.items(), list(phase.tests())):
             chosen = places[unseen[places]] if control == "not in training" else places
-            if phase.has(key, _view(key, view)):
-                row = _rates_seen(phase, key, view, chosen) | _against_baseline(phase, key, view, chosen)
+            if phase.has(system, _view(system, view)):
+                row = _rates_seen(phase, system, view, chosen) | _against_baseline(phase, system, view, chosen)
                 yield named | {"control": control, "test_set": test} | row
 
 
-def _rates_seen(phase: Examined, key: Key, view: str, places: np.ndarray) -> dict[str, float]:
-    return rates(phase.correct(key, _view(key, view))[:, places], phase.labels[places])
+def _rates_seen(phase: Examined, system: System, view: str, places: np.ndarray) -> dict[str, float]:
+    return rates(phase.correct(system, _view(system, view))[:, places], phase.labels[places])
 
 
 # Of the baseline itself, or where it has not what is to be compared.
 _NO_DIFFERENCE = {"difference": np.nan, "difference_half_width": np.nan, "p": np.nan}
 
 
-def _against_baseline(phase: Examined, key: Key, view: str, chosen: np.ndarray) -> dict[str, float]:
-    baseline = key._replace(condition=BASELINE)
-    seeds = common_seeds(phase, key, baseline)
-    if key == baseline or not seeds or not phase.has(baseline, _view(baseline, view)):
+def _against_baseline(phase: Examined, system: System, view: str, chosen: np.ndarray) -> dict[str, float]:
+    baseline = system._replace(condition=BASELINE)
+    seeds = common_seeds(phase, system, baseline)
+    if system == baseline or not seeds or not phase.has(baseline, _view(baseline, view)):
         return _NO_DIFFERENCE
-    own, other = (_of_seeds(phase, of, view, seeds)[:, chosen] for of in (key, baseline))
+    own, other = (_of_seeds(phase, of, view, seeds)[:, chosen] for of in (system, baseline))
     estimate = statistics.difference(own, other, phase.labels[chosen])
     return percent("difference", estimate) | {"p": estimate.p_value}
 
 
 def robustness(phase: Examined) -> Iterator[dict]:
     """Clean, on altered images; level 0 is none."""
-    for key, named in keys(phase):
+    for system, named in systems(phase):
         for family, alteration in protocol.ALTERATIONS.items():
             views = {None: CLEAN} | {level: f"{family}-{level}" for level in alteration.levels}
             for (level, view), (test, places) in itertools.product(views.items(), list(phase.tests())):
-                if phase.has(key, _view(key, view)):
+                if phase.has(system, _view(system, view)):
                     row = {"alteration": family, "level": level, "test_set": test}
-                    yield named | row | _rates_seen(phase, key, view, places)
+                    yield named | row | _rates_seen(phase, system, view, places)
 
 
 # Saliency
@@ -352,31 +352,31 @@ def _dispersion(phase: Examined) -> Iterator[dict]:
 
 
 def _dispersions(phase: Examined) -> Iterator[dict]:
-    for key, named in keys(phase):
-        measures = [name for name in (*MEASURES, SIMILARITY) if name in phase.measures(key)]
-        for method, measure in itertools.product(phase.methods(key), measures):
-            values = _measured(phase, key, method, measure, phase.seeds[key])
+    for system, named in systems(phase):
+        measures = [name for name in (*MEASURES, SIMILARITY) if name in phase.measures(system)]
+        for method, measure in itertools.product(phase.methods(system), measures):
+            values = _measured(phase, system, method, measure, phase.seeds[system])
             estimate = statistics.estimate(values[:, np.isfinite(values).all(axis=0)])
             row = {"method": method, "measure": measure, "value": estimate.value, "half_width": estimate.half_width}
-            differences = list(_from_references(phase, key, method, measure)) if measure in MEASURES else []
+            differences = list(_from_references(phase, system, method, measure)) if measure in MEASURES else []
             for difference in differences or [{"against": ""} | _NO_DIFFERENCE]:
                 yield named | row | {"n": estimate.images} | difference
 
 
-def _measured(phase: Examined, key: Key, method: str, measure: str, seeds: list[int]) -> np.ndarray:
+def _measured(phase: Examined, system: System, method: str, measure: str, seeds: list[int]) -> np.ndarray:
     """float [seeds, images]; NaN where a map is zero everywhere."""
-    chosen = [phase.dispersion[key][phase.seeds[key].index(seed)] for seed in seeds]
+    chosen = [phase.dispersion[system][phase.seeds[system].index(seed)] for seed in seeds]
     return np.stack([of_seed.loc[of_seed["method"] == method, measure] for of_seed in chosen])
 
 
-def _from_references(phase: Examined, key: Key, method: str, measure: str) -> Iterator[dict]:
+def _from_references(phase: Examined, system: System, method: str, measure: str) -> Iterator[dict]:
     """A row a reference that comes before the condition, of the seeds that both have."""
-    for name in itertools.takewhile(lambda name: name != key.condition, protocol.REFERENCES):
-        reference = key._replace(condition=name)
-        seeds = common_seeds(phase, key, reference)
+    for name in itertools.takewhile(lambda name: name != system.condition, protocol.REFERENCES):
+        reference = system._replace(condition=name)
+        seeds = common_seeds(phase, system, reference)
         if not seeds or method not in phase.methods(reference) or measure not in phase.measures(reference):
             continue
-        own, other = (_measured(phase, of, method, measure, seeds) for of in (key, reference))
+        own, other = (_measured(phase, of, method, measure, seeds) for of in (system, reference))
         whole = np.isfinite([own, other]).all(axis=(0, 1))
         estimate = statistics.difference(own[:, whole], other[:, whole])
         difference = {"difference": estimate.value, "difference_half_width": estimate.half_width}

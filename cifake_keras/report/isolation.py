@@ -15,9 +15,9 @@ from cifake_keras import protocol
 from cifake_keras.evaluation import statistics
 from cifake_keras.evaluation.metrics import METRICS
 from cifake_keras.evaluation.statistics import Estimate
-from cifake_keras.protocol import AT_VALIDATION, CLEAN, EVALUATIONS, FAKE, FIXED, REAL
-from cifake_keras.records.examined import Examined, Key
-from cifake_keras.report.evidence import best_threshold, keys, of_phases
+from cifake_keras.protocol import AT_VALIDATION, CLEAN, EVALUATIONS, FAKE, FIXED, REAL, System
+from cifake_keras.records.examined import Examined
+from cifake_keras.report.evidence import best_threshold, of_phases, systems
 
 # In place of a generator's name: the mean over all of them.
 MEAN = "mean"
@@ -64,11 +64,11 @@ def tables(phases: list[Examined]) -> dict[str, pd.DataFrame]:
 
 def generators(phase: Examined) -> Iterator[dict]:
     """A row a generator of each test set beyond the paper, against all its photographs, and the mean over them."""
-    for (key, named), (test, part) in itertools.product(list(keys(phase)), list(_beyond(phase))):
+    for (system, named), (test, part) in itertools.product(list(systems(phase)), list(_beyond(phase))):
         for evaluation in EVALUATIONS:
-            path = protocol.path_name(key.condition, evaluation)
-            if phase.has(key, path):
-                logits, thresholds = phase.logits(key, path), thresholds_of(phase, key, evaluation)
+            path = protocol.path_name(system.condition, evaluation)
+            if phase.has(system, path):
+                logits, thresholds = phase.logits(system, path), thresholds_of(phase, system, evaluation)
                 for name, of in _by_generator(part):
                     row = {"test_set": test, "evaluation": evaluation, "generator": name}
                     yield named | row | _measured(of, logits[:, of.places], thresholds)
@@ -76,28 +76,28 @@ def generators(phase: Examined) -> Iterator[dict]:
 
 def routes(phase: Examined) -> Iterator[dict]:
     """A row a kernel and route of the photographs and of the fakes, the mean over generators; clean images."""
-    for (key, named), (test, part) in itertools.product(list(keys(phase)), list(_beyond(phase))):
-        thresholds = thresholds_of(phase, key, CLEAN)
+    for (system, named), (test, part) in itertools.product(list(systems(phase)), list(_beyond(phase))):
+        thresholds = thresholds_of(phase, system, CLEAN)
         for kernel, (of_real, of_fake) in itertools.product(protocol.KERNELS, itertools.product(ROUTES, repeat=2)):
-            views = {REAL: _view(phase, key, of_real, kernel), FAKE: _view(phase, key, of_fake, kernel)}
-            if all(phase.has(key, view) for view in views.values()):
-                real, fake = (phase.logits(key, views[label])[:, part.places] for label in (REAL, FAKE))
+            views = {REAL: _view(phase, system, of_real, kernel), FAKE: _view(phase, system, of_fake, kernel)}
+            if all(phase.has(system, view) for view in views.values()):
+                real, fake = (phase.logits(system, views[label])[:, part.places] for label in (REAL, FAKE))
                 row = {"test_set": test, "kernel": kernel, "photographs": of_real, "fakes": of_fake}
                 yield named | row | _measured(part, np.where(part.labels == FAKE, fake, real), thresholds)
 
 
-def _view(phase: Examined, key: Key, route: str, kernel: str) -> str:
+def _view(phase: Examined, system: System, route: str, kernel: str) -> str:
     """The view of images that took a route; on the direct one, the kernel of all other views has none of its own."""
     if route != DIRECT:
         return f"{route}-{kernel}"
     view = f"kernel-{kernel}"
-    return view if phase.has(key, view) else protocol.path_name(key.condition, CLEAN)
+    return view if phase.has(system, view) else protocol.path_name(system.condition, CLEAN)
 
 
-def thresholds_of(phase: Examined, key: Key, evaluation: str) -> np.ndarray:
+def thresholds_of(phase: Examined, system: System, evaluation: str) -> np.ndarray:
     """float [seeds]: the logit from which on FAKE is said, best for the balanced accuracy on validation images."""
     return np.array(
-        [best_threshold(scores.validation_labels, scores.validation[evaluation]) for scores in phase.scores[key]]
+        [best_threshold(scores.validation_labels, scores.validation[evaluation]) for scores in phase.scores[system]]
     )
 
 

@@ -1,7 +1,6 @@
 """What the study says of its questions and of the paper's numbers, by the rule of docs/protocol.md."""
 
 from collections.abc import Iterator
-from dataclasses import asdict
 
 import numpy as np
 import pandas as pd
@@ -9,13 +8,13 @@ import pandas as pd
 from cifake_keras import protocol
 from cifake_keras.evaluation import statistics, verdicts
 from cifake_keras.evaluation.statistics import Estimate
-from cifake_keras.protocol import AT_VALIDATION, MATCHED, Question
-from cifake_keras.records.examined import Examined, Key
+from cifake_keras.protocol import AT_VALIDATION, MATCHED, Question, System
+from cifake_keras.records.examined import Examined
 from cifake_keras.report.evidence import common_seeds, of_phases
 from cifake_keras.report.isolation import Part, part_of, thresholds_of
 
-# The paper's own network, whose phase the questions are about.
-CLASSIFIER, PHASE = next(iter(protocol.CLASSIFIERS)), protocol.PAPER_PHASES[0].name
+# The paper's own network.
+CLASSIFIER = next(iter(protocol.CLASSIFIERS))
 
 
 def tables(phases: list[Examined]) -> dict[str, pd.DataFrame]:
@@ -26,13 +25,12 @@ def tables(phases: list[Examined]) -> dict[str, pd.DataFrame]:
 
 def judged(phase: Examined) -> Iterator[dict]:
     """A row a question that has an answer: a minus b in points, of AUC in hundredths, and the word for it."""
-    if phase.phase.name != PHASE:
-        return
-    differences = {question: of for question in protocol.QUESTIONS if (of := _difference(phase, question))}
-    for verdict in verdicts.judge(differences, protocol.QUESTIONS):
+    family = protocol.QUESTIONS.get(phase.phase.name, ())
+    differences = {question: of for question in family if (of := _difference(phase, question))}
+    for verdict in verdicts.judge(differences, family):
         yield {
-            "phase": PHASE,
-            **asdict(verdict.question),
+            "phase": phase.phase.name,
+            **_named(verdict.question),
             "difference": 100 * verdict.difference.value,
             "difference_half_width": 100 * verdict.difference.half_width,
             "seeds": verdict.difference.seeds,
@@ -44,33 +42,42 @@ def judged(phase: Examined) -> Iterator[dict]:
         }
 
 
+def _named(question: Question) -> dict[str, str]:
+    """Its columns: of a and b the condition, and the classifier."""
+    a, b = question.a, question.b
+    return {
+        **{"a": a.condition, "b": b.condition, "classifier_a": a.classifier, "classifier_b": b.classifier},
+        **{"test_set": question.test_set, "metric": question.metric, "threshold": question.threshold},
+    }
+
+
 def _difference(phase: Examined, question: Question) -> Estimate | None:
     """None where the conditions have no seed in common, or the test set or the scores are not there."""
     places = dict(phase.tests()).get(question.test_set)
-    a, b = (Key(CLASSIFIER, condition) for condition in (question.a, question.b))
+    a, b = question.a, question.b
     seeds = common_seeds(phase, a, b)
-    if places is None or not seeds or not all(phase.has(key, _path(key)) for key in (a, b)):
+    if places is None or not seeds or not all(phase.has(system, _path(system)) for system in (a, b)):
         return None
     part = part_of(phase, places)
-    values_a, values_b = (_values(phase, key, question, part)[_of(phase, key, seeds)] for key in (a, b))
+    values_a, values_b = (_values(phase, system, question, part)[_of(phase, system, seeds)] for system in (a, b))
     return statistics.difference(values_a, values_b, part.generators, part.weights(question.metric), part.groups)
 
 
-def _values(phase: Examined, key: Key, question: Question, part: Part) -> np.ndarray:
+def _values(phase: Examined, system: System, question: Question, part: Part) -> np.ndarray:
     """float [seeds, n]."""
-    logits = phase.logits(key, _path(key))[:, part.places]
+    logits = phase.logits(system, _path(system))[:, part.places]
     chosen = question.threshold == AT_VALIDATION
-    thresholds = thresholds_of(phase, key, MATCHED) if chosen else np.zeros(len(logits))
+    thresholds = thresholds_of(phase, system, MATCHED) if chosen else np.zeros(len(logits))
     return part.values(question.metric, logits, thresholds)
 
 
-def _path(key: Key) -> str:
-    return protocol.path_name(key.condition, MATCHED)
+def _path(system: System) -> str:
+    return protocol.path_name(system.condition, MATCHED)
 
 
-def _of(phase: Examined, key: Key, seeds: list[int]) -> list[int]:
+def _of(phase: Examined, system: System, seeds: list[int]) -> list[int]:
     """The places of `seeds`."""
-    return [phase.seeds[key].index(seed) for seed in seeds]
+    return [phase.seeds[system].index(seed) for seed in seeds]
 
 
 def reproduced(phase: Examined) -> Iterator[dict]:
@@ -79,11 +86,11 @@ def reproduced(phase: Examined) -> Iterator[dict]:
         test.name: test.counts for of in protocol.PAPER_PHASES for test in of.tests if of.name == phase.phase.name
     }
     for condition, accuracies in protocol.PAPER_ACCURACY.get(phase.phase.name, {}).items():
-        key = Key(CLASSIFIER, condition)
-        several = len(phase.seeds.get(key, ())) > 1 and phase.has(key, _path(key))
+        system = System(CLASSIFIER, condition)
+        several = len(phase.seeds.get(system, ())) > 1 and phase.has(system, _path(system))
         for test, places in phase.tests() if several else ():
             if test in accuracies:
-                correct = phase.correct(key, _path(key))[:, places]
+                correct = phase.correct(system, _path(system))[:, places]
                 predicted = verdicts.predict(correct, phase.labels[places], counts[test])
                 yield {
                     "phase": phase.phase.name,

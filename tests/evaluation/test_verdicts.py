@@ -1,5 +1,7 @@
 """Verdicts follow their rule: each word where it is due, and a prediction that holds one study in 95 of 100."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -7,8 +9,10 @@ from cifake_keras import protocol
 from cifake_keras.evaluation.metrics import METRICS
 from cifake_keras.evaluation.statistics import Estimate
 from cifake_keras.evaluation.verdicts import Reproduction, judge, predict
-from cifake_keras.protocol import QUESTIONS, Counts, Draw
+from cifake_keras.protocol import Counts, Draw
 from cifake_keras.runtime.errors import UserError
+
+QUESTIONS = protocol.QUESTIONS["phase1"]
 
 
 def measured(value: float, error: float) -> Estimate:
@@ -41,8 +45,9 @@ def test_holm_counts_the_questions_without_an_answer():
 
 def test_the_questions_name_what_there_is():
     assert len(set(QUESTIONS)) == 12
-    for question in QUESTIONS:
-        assert {question.a, question.b} <= protocol.CONDITIONS.keys()
+    for question in itertools.chain.from_iterable(protocol.QUESTIONS.values()):
+        assert {question.a.condition, question.b.condition} <= protocol.CONDITIONS.keys()
+        assert {question.a.classifier, question.b.classifier} <= protocol.CLASSIFIERS.keys()
         assert question.metric in METRICS and question.metric in protocol.MARGINS
 
 
