@@ -636,6 +636,9 @@ def _diverse(pairs: int, total: int = 10_000) -> Phase:
 # Whether a more diverse training set helps: the same total, of more and more sources. Ours, not the paper's.
 DIVERSE_PHASES = tuple(map(_diverse, (0, 500, 1_000, 1_500)))
 
+# Where classifiers behind conditions of all kinds are compared: features of more images would be dear.
+SYSTEMS_PHASE = DIVERSE_PHASES[0].name
+
 # What they are told apart by: generators that no training set has, as far as versions are known: SD's is not.
 NEW_TO_DIVERSE = ("SDv1.1", "DrawBench SDv2.1")
 

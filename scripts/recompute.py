@@ -1,8 +1,8 @@
 """The numbers of the main tables once more, from the stored logits, with numpy and scikit-learn alone.
 
 A second person's program: it shares no line with the package, reads its files and knows its definitions from docs/
-alone. It compares every mean and half-width of table3, table4, generators, routes, verdicts, reproductions and
-diversity with its own, and ends with status 1 where one differs by more than rounding.
+alone. It compares every mean and half-width of table3, table4, generators, routes, verdicts, reproductions,
+diversity and systems with its own, and ends with status 1 where one differs by more than rounding.
 """
 
 import argparse
@@ -180,8 +180,8 @@ def system_of(row: dict[str, str]) -> System:
     return row["classifier"], row["condition"]
 
 
-def with_width(name: str, mean_and_width: tuple[float, float], width: str = "") -> dict[str, float]:
-    return {name: 100 * mean_and_width[0], width or f"{name}_half_width": 100 * mean_and_width[1]}
+def with_width(name: str, mean_and_width: tuple[float, float], width: str = "", scale: float = 100) -> dict[str, float]:
+    return {name: scale * mean_and_width[0], width or f"{name}_half_width": scale * mean_and_width[1]}
 
 
 def accuracies(table: list[dict[str, str]], phases: dict[str, Phase], name: str) -> Checked:
@@ -197,11 +197,10 @@ def accuracies(table: list[dict[str, str]], phases: dict[str, Phase], name: str)
 
 def measured(sample: Sample, logits: np.ndarray, thresholds: np.ndarray) -> dict[str, float]:
     fixed, chosen = (sample.balanced(logits, at) for at in (np.zeros(len(logits)), thresholds))
-    area = with_width("auc", sample.interval(*sample.auc(logits)))
     return {
         **with_width("balanced_accuracy_fixed", sample.interval(*fixed)),
         **with_width("balanced_accuracy_validation", sample.interval(*chosen)),
-        **{name: value / 100 for name, value in area.items()},
+        **with_width("auc", sample.interval(*sample.auc(logits)), scale=1),
     }
 
 
@@ -274,11 +273,27 @@ def diversity(table: list[dict[str, str]], phases: dict[str, Phase]) -> Checked:
                 of[name], weights = answered(
                     phases[name], sample, {"metric": metric, "threshold": "validation"}, system_of(row)
                 )
-            computed |= with_width(metric, sample.interval(of[row["phase"]], weights))
+            scale = 1 if metric == "auc" else 100
+            computed |= with_width(metric, sample.interval(of[row["phase"]], weights), scale=scale)
             if row["phase"] != "diverse0":
                 change = sample.interval(of[row["phase"]] - of["diverse0"], weights)
-                computed |= with_width(f"{metric}_difference", change)
+                computed |= with_width(f"{metric}_difference", change, scale=scale)
         yield row, computed
+
+
+def systems(table: list[dict[str, str]], phases: dict[str, Phase]) -> Checked:
+    for row in table:
+        phase, system = phases[row["phase"]], system_of(row)
+        beyond, in_sample = (Sample(phase, phase.places(name)) for name in (row["test_set"], "cifake"))
+        area = answered(phase, beyond, {"metric": "auc", "threshold": ""}, system)
+        balanced = answered(phase, beyond, {"metric": "balanced_accuracy", "threshold": "validation"}, system)
+        accuracy = answered(phase, in_sample, {"metric": "accuracy", "threshold": "fixed"}, system)
+        yield (
+            row,
+            with_width("accuracy", in_sample.interval(*accuracy))
+            | with_width("auc", beyond.interval(*area), scale=1)
+            | with_width("balanced_accuracy", beyond.interval(*balanced)),
+        )
 
 
 def compared(results: Path) -> Iterator[tuple[str, int, float]]:
@@ -289,7 +304,7 @@ def compared(results: Path) -> Iterator[tuple[str, int, float]]:
         "table4": lambda table: accuracies(table, phases, "phase2"),
         **{
             of.__name__: lambda table, of=of: of(table, phases)
-            for of in (generators, routes, verdicts, reproductions, diversity)
+            for of in (generators, routes, verdicts, reproductions, diversity, systems)
         },
     }
     for name, compute in made.items():

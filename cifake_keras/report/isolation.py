@@ -5,7 +5,7 @@ Rates are percentages, AUC a fraction, both with the half-width of their 95% int
 """
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +15,7 @@ from cifake_keras import protocol
 from cifake_keras.evaluation import statistics
 from cifake_keras.evaluation.metrics import METRICS
 from cifake_keras.evaluation.statistics import Estimate
-from cifake_keras.protocol import AT_VALIDATION, CLEAN, EVALUATIONS, FAKE, FIXED, REAL, System
+from cifake_keras.protocol import AT_VALIDATION, CLEAN, EVALUATIONS, FAKE, FIXED, MATCHED, REAL, System
 from cifake_keras.records.examined import Examined
 from cifake_keras.report.evidence import best_threshold, of_phases, systems
 
@@ -101,6 +101,17 @@ def thresholds_of(phase: Examined, system: System, evaluation: str) -> np.ndarra
     )
 
 
+def matched(
+    phase: Examined, system: System, part: Part, metric: str, threshold: str, seeds: Sequence[int]
+) -> np.ndarray:
+    """float [seeds, images]: what `Part.values` gives on the path of training; threshold: where FAKE begins."""
+    of = [phase.seeds[system].index(seed) for seed in seeds]
+    logits = phase.logits(system, protocol.path_name(system.condition, MATCHED))[of][:, part.places]
+    chosen = threshold == AT_VALIDATION
+    thresholds = thresholds_of(phase, system, MATCHED)[of] if chosen else np.zeros(len(logits))
+    return part.values(metric, logits, thresholds)
+
+
 def part_of(phase: Examined, places: np.ndarray) -> Part:
     """Those images of a phase."""
     labels = phase.labels[places]
@@ -129,7 +140,11 @@ def _measured(part: Part, logits: np.ndarray, thresholds: np.ndarray) -> dict[st
         *((f"balanced_accuracy_{choice}", "balanced_accuracy", logit) for choice, logit in at.items()),
         ("auc", "auc", thresholds),
     ):
-        estimate = part.estimate(metric, part.values(metric, logits, logit))
-        scale = 100 if METRICS[metric].percent else 1
-        measured |= {name: scale * estimate.value, f"{name}_half_width": scale * estimate.half_width}
+        measured |= scaled(metric, part.estimate(metric, part.values(metric, logits, logit)), name)
     return measured | part.counts
+
+
+def scaled(metric: str, estimate: Estimate, name: str = "") -> dict[str, float]:
+    """A column with its half-width, in percent or as a fraction as the metric is; `name` in place of the metric's."""
+    scale, name = 100 if METRICS[metric].percent else 1, name or metric
+    return {name: scale * estimate.value, f"{name}_half_width": scale * estimate.half_width}

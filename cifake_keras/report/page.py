@@ -3,6 +3,7 @@
 It needs no server and no network; its pictures lie beside it in `figures/`.
 """
 
+import itertools
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,16 +17,22 @@ from cifake_keras.report import form, topologies
 from cifake_keras.runtime.errors import UserError
 from cifake_keras.runtime.files import write_text
 
-TITLES = {
-    **{name: condition.title for name, condition in protocol.CONDITIONS.items()},
-    **protocol.SALIENCY,
-    **{"n_real": "Real", "n_fake": "Fake", "n": "Images", "gini": "Gini", "top_share": "share of the top 10%"},
-    **{"a": "A", "b": "B", "condition": "Classifier", "path": "Images took the path", "test_set": "Test set"},
-    **{"p": "p", "p_holm": "p (Holm)", "mcnemar_p": "McNemar's p, by seed"},
-    **{SIMILARITY: "correlation with random weights' map"},
+# Of columns, but for metrics.
+HEADINGS = {
+    **{"n_real": "Real", "n_fake": "Fake", "n": "Images", "a": "A", "b": "B", "path": "Images took the path"},
+    **{"p": "p", "p_holm": "p (Holm)", "p_margin": "p (margin)", "mcnemar_p": "McNemar's p, by seed"},
+    **{"classifier_a": "Classifier", "classifier_b": "Classifier"},
+    **{"auc_p": "p", "balanced_accuracy_p": "p", "pairs": "Pairs not CIFAKE's"},
     "balanced_accuracy_fixed": "Balanced accuracy at 0.5",
     "balanced_accuracy_validation": "At the threshold of validation",
-    **{"p_margin": "p (margin)", "within_margin": "Within the margin", "paper": "Paper"},
+}
+
+# Of what stands in columns of names.
+NAMES = {
+    **{name: condition.title for name, condition in protocol.CONDITIONS.items()},
+    **{name: form.capital(classifier.title) for name, classifier in protocol.CLASSIFIERS.items()},
+    **protocol.SALIENCY,
+    **{"gini": "Gini", "top_share": "share of the top 10%", SIMILARITY: "correlation with random weights' map"},
 }
 
 
@@ -41,16 +48,60 @@ class _Section:
     fractions: bool = False
 
 
+@dataclass(frozen=True)
+class _Part:
+    """A part of the page. phases: whose rows its tables show. pictures: patterns of the names of its figures."""
+
+    title: str
+    phases: tuple[str, ...]
+    sections: tuple[_Section, ...]
+    pictures: tuple[str, ...]
+
+
+def _parts(preset: str) -> tuple[_Part, ...]:
+    phases = protocol.phases(preset)
+    named = {section.file: section for section in _sections()}
+    return (
+        *(
+            _Part(phases[name].title, (name,), _sections(), (f"figure{form.SALIENCY[name]}", f"*_{name}"))
+            for name in form.ACCURACIES
+        ),
+        _Part("More diverse training sets", tuple(phases), (_DIVERSITY,), ("diversity",)),
+        _Part("Systems", (protocol.SYSTEMS_PHASE,), (_SYSTEMS, named["verdicts"], named["generators"]), ()),
+    )
+
+
+_DIVERSITY = _Section(
+    "diversity",
+    "Pairs that are not CIFAKE's",
+    "At one total of 10,000 images a class, so many photographs and fakes of other sources; the mean over "
+    "generators that no training has, balanced accuracy in percent, and the differences from CIFAKE alone; their "
+    "p-values are not corrected.",
+    ("condition", "pairs"),
+    ("auc", "balanced_accuracy", "auc_difference", "auc_p", "balanced_accuracy_difference", "balanced_accuracy_p"),
+)
+
+_SYSTEMS = _Section(
+    "systems",
+    "Systems side by side",
+    "Trained and tested on the same images: accuracy in-sample; AUC, and balanced accuracy at the threshold of "
+    "validation, as means over the generators of a test set. Accuracies in percent.",
+    ("classifier", "condition", "test_set"),
+    ("seeds", "accuracy", "auc", "balanced_accuracy"),
+)
+
+
 def _sections() -> tuple[_Section, ...]:
+    """Of a phase of the paper."""
     rates = [name for name, metric in METRICS.items() if metric.percent]
     return (
         _Section(
             "verdicts",
             "Verdicts",
             "By the rule of docs/protocol.md, written before the runs. A minus B in points, of AUC in hundredths, "
-            "matched; p (Holm) is corrected over all twelve questions, p (margin) is that of a difference of 2 points "
-            "or more.",
-            ("a", "b", "test_set", "metric", "threshold"),
+            "matched; p (Holm) is corrected over all questions of the family, p (margin) is that of a difference of 2 "
+            "points or more.",
+            ("classifier_a", "a", "classifier_b", "b", "test_set", "metric", "threshold"),
             ("difference", "p", "p_holm", "p_margin", "within_margin", "verdict"),
         ),
         _Section(
@@ -161,44 +212,44 @@ def write(results_dir: Path) -> Path:
     """Writes report.html into a results folder. Raises UserError where its tables have not been made."""
     if not (results_dir / "tables" / "grid.csv").exists():
         raise UserError(f"{results_dir} has no tables; make them: cifake-keras tables --results-dir {results_dir}")
-    phases = [_phase(results_dir, name) for name in form.ACCURACIES]
+    preset = pd.read_csv(results_dir / "tables" / "grid.csv")["preset"].iloc[0]
+    parts = [_filled(results_dir, preset, part) for part in _parts(preset)]
     page = Environment(loader=PackageLoader("cifake_keras.report"), autoescape=True).get_template("report.html")
     path = results_dir / "report.html"
-    write_text(path, page.render(phases=[phase for phase in phases if phase["tables"]]))
+    write_text(path, page.render(preset=form.preset_line(preset), parts=[part for part in parts if part["tables"]]))
     return path
 
 
-def _phase(results_dir: Path, name: str) -> dict:
-    preset = pd.read_csv(results_dir / "tables" / "grid.csv")["preset"].iloc[0]
-    charts = (path.stem for path in sorted((results_dir / "figures").glob(f"*_{name}.png")))
-    files = [f"figures/{picture}.png" for picture in (f"figure{form.SALIENCY[name]}", *charts)]
-    phase = protocol.phases(preset)[name]
+def _filled(results_dir: Path, preset: str, part: _Part) -> dict:
+    tests = {test.name: test.title for phase in protocol.phases(preset).values() for test in phase.examined}
+    tables = (_table(results_dir, part, section, NAMES | tests) for section in part.sections)
+    figures = results_dir / "figures"
+    pictures = itertools.chain.from_iterable(sorted(figures.glob(f"{pattern}.png")) for pattern in part.pictures)
     return {
-        "title": phase.title,
-        "preset": form.preset_line(preset),
-        "tables": [table for section in _sections() if (table := _table(results_dir, phase, section))],
-        "pictures": [file for file in files if (results_dir / file).exists()],
+        "title": part.title,
+        "tables": [table for table in tables if table],
+        "pictures": [path.relative_to(results_dir).as_posix() for path in pictures],
     }
 
 
-def _table(results_dir: Path, phase: protocol.Phase, section: _Section) -> dict | None:
-    file = f"table{form.ACCURACIES[phase.name]}" if section.file == "accuracies" else section.file
+def _table(results_dir: Path, part: _Part, section: _Section, titles: dict[str, str]) -> dict | None:
+    """None where it has no rows."""
+    file = f"table{form.ACCURACIES[part.phases[0]]}" if section.file == "accuracies" else section.file
     path = results_dir / "tables" / f"{file}.csv"
     if not path.exists():
         return None
     rows = pd.read_csv(path, keep_default_na=False, na_values=[""])
-    rows = rows.query("phase == @phase.name") if "phase" in rows else rows
-    titles = TITLES | {name: metric.title for name, metric in METRICS.items()}
-    tests = titles | {test.name: test.title for test in phase.examined}
+    rows = rows[rows["phase"].isin(part.phases)] if "phase" in rows else rows
     names = [name for name in section.names if name in rows]
     values = [name for name in section.values if name in rows]
     rows = rows.fillna(dict.fromkeys(names, form.DASH))
     texts = [
-        [str(tests.get(row[name], row[name])) for name in names]
+        [str(titles.get(row[name], row[name])) for name in names]
         + [_number(row, name, section.fractions) for name in values]
         for row in rows.to_dict("records")
     ]
-    headings = [titles.get(name, name.replace("_", " ").capitalize()) for name in (*names, *values)]
+    of = HEADINGS | {name: metric.title for name, metric in METRICS.items()}
+    headings = [of.get(name, name.replace("_", " ").capitalize()) for name in (*names, *values)]
     about = {"file": path.relative_to(results_dir).as_posix(), "title": section.title, "note": section.note}
     return about | {"headings": headings, "rows": texts, "names": len(names)} if texts else None
 
@@ -222,6 +273,6 @@ def _digits(name: str, fractions: bool) -> int | None:
         return 0
     if name in form.P_VALUES:
         return None
-    if name in METRICS:
-        return METRICS[name].digits + (2 if METRICS[name].percent and fractions else 0)
+    if metric := METRICS.get(name.removesuffix("_difference")):
+        return metric.digits + (2 if metric.percent and fractions else 0)
     return 3 if fractions else 1

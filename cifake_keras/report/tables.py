@@ -18,13 +18,13 @@ from cifake_keras.protocol import CLEAN, MATCHED
 from cifake_keras.records import audits, examined, finished
 from cifake_keras.records.examined import Examined
 from cifake_keras.records.finished import FinishedCell
-from cifake_keras.report import diversity, evidence, form, grid, isolation, topologies, verdicts
+from cifake_keras.report import diversity, evidence, form, grid, isolation, systems, topologies, verdicts
 from cifake_keras.report.evidence import HalfWidths, half_widths
 from cifake_keras.report.form import DASH, Block
 from cifake_keras.runtime.files import write_text
 
 # Of the examined cells, what makes which.
-TABLES = (evidence.tables, isolation.tables, verdicts.tables, diversity.tables)
+TABLES = (evidence.tables, isolation.tables, verdicts.tables, diversity.tables, systems.tables)
 
 INTERVALS = (
     "\N{PLUS-MINUS SIGN}: half-width of the 95% interval over seeds and test images together{}. "

@@ -2,16 +2,15 @@
 
 from collections.abc import Iterator
 
-import numpy as np
 import pandas as pd
 
 from cifake_keras import protocol
 from cifake_keras.evaluation import statistics, verdicts
 from cifake_keras.evaluation.statistics import Estimate
-from cifake_keras.protocol import AT_VALIDATION, MATCHED, Question, System
+from cifake_keras.protocol import MATCHED, Question, System
 from cifake_keras.records.examined import Examined
 from cifake_keras.report.evidence import common_seeds, of_phases
-from cifake_keras.report.isolation import Part, part_of, thresholds_of
+from cifake_keras.report.isolation import matched, part_of
 
 # The paper's own network.
 CLASSIFIER = next(iter(protocol.CLASSIFIERS))
@@ -59,25 +58,12 @@ def _difference(phase: Examined, question: Question) -> Estimate | None:
     if places is None or not seeds or not all(phase.has(system, _path(system)) for system in (a, b)):
         return None
     part = part_of(phase, places)
-    values_a, values_b = (_values(phase, system, question, part)[_of(phase, system, seeds)] for system in (a, b))
+    values_a, values_b = (matched(phase, system, part, question.metric, question.threshold, seeds) for system in (a, b))
     return statistics.difference(values_a, values_b, part.generators, part.weights(question.metric), part.groups)
-
-
-def _values(phase: Examined, system: System, question: Question, part: Part) -> np.ndarray:
-    """float [seeds, n]."""
-    logits = phase.logits(system, _path(system))[:, part.places]
-    chosen = question.threshold == AT_VALIDATION
-    thresholds = thresholds_of(phase, system, MATCHED) if chosen else np.zeros(len(logits))
-    return part.values(question.metric, logits, thresholds)
 
 
 def _path(system: System) -> str:
     return protocol.path_name(system.condition, MATCHED)
-
-
-def _of(phase: Examined, system: System, seeds: list[int]) -> list[int]:
-    """The places of `seeds`."""
-    return [phase.seeds[system].index(seed) for seed in seeds]
 
 
 def reproduced(phase: Examined) -> Iterator[dict]:

@@ -1,5 +1,7 @@
 """Tables of the equal-size test set, the routes to 32 px and the verdicts, from scores made by hand."""
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,7 +11,7 @@ from support import write_cell
 from cifake_keras import protocol
 from cifake_keras.records import cells, examined
 from cifake_keras.records.scores import Scores
-from cifake_keras.report import charts, diversity, isolation, tables, verdicts
+from cifake_keras.report import charts, diversity, isolation, systems, tables, verdicts
 
 # Ten photographs; of the same ten prompts an image of each of two generators; six images of a third, without prompts.
 PROMPTED, OTHER = ("DrawBench SDv1.4", "DrawBench SDv2.1"), "SDv1.1"
@@ -19,15 +21,16 @@ IMAGES = pd.DataFrame(
     + [("equal_size", 1, OTHER, OTHER, f"{i}.png", 0) for i in range(6)],
     columns=["test_set", "label", "source", "generator", "filename", "in_training"],
 )
-FAKE = IMAGES["label"].to_numpy() == 1
 SOURCE = IMAGES["source"].to_numpy()
-NOISE = np.random.default_rng(0).normal(0, 0.1, (2, 4, len(IMAGES)))
+IN_SAMPLE = IMAGES.assign(test_set="cifake", source="CIFAKE")
 
 
-def examine(results, condition: str, seed: int, right: float, shift: float = 0.0, phase: str = "phase1") -> None:
+def examine(
+    results, condition: str, seed: int, right: float, shift: float = 0.0, phase="phase1", images=IMAGES
+) -> None:
     """right: how far logits lie on the right side of `shift`; on a detour all of them are lower by 3."""
-    number = list(protocol.PAPER_CONDITIONS).index(condition)
-    logits = right * (2.0 * FAKE - 1) + shift + NOISE[seed - 1, number]
+    noise = np.random.default_rng((seed, *condition.encode())).normal(0, 0.1, len(images))
+    logits = right * (2.0 * images["label"].to_numpy() - 1) + shift + noise
     views = [f"kernel-{kernel}" for kernel in protocol.KERNELS[1:]]
     detours = [f"detour-{kernel}" for kernel in protocol.KERNELS]
     cell = write_cell(results, condition, seed, missing=("ifv1",), phase=phase).parent
@@ -44,7 +47,7 @@ def examine(results, condition: str, seed: int, right: float, shift: float = 0.0
         folder / cells.DISPERSION, index=False
     )
     (folder / cells.METRICS).write_text('{"seconds": 1}')
-    IMAGES.to_csv(cells.phase_folder(results, phase) / "images.csv", index=False)
+    images.to_csv(cells.phase_folder(results, phase) / "images.csv", index=False)
 
 
 @pytest.fixture(scope="module")
@@ -107,11 +110,12 @@ def test_a_second_program_finds_the_same_numbers(tmp_path, capsys):
     for seed in (1, 2):
         for condition, right in zip(protocol.PAPER_CONDITIONS, (1, 0.05, 0.1, 0.2), strict=True):
             examine(tmp_path, condition, seed, right)
-            examine(tmp_path, condition, seed, right, phase="diverse0")
+            examine(tmp_path, condition, seed, right, phase="diverse0", images=pd.concat([IMAGES, IN_SAMPLE]))
             examine(tmp_path, condition, seed, 2 * right, phase="diverse500")
     tables.write(tmp_path)
     recompute.check(tmp_path)
-    assert "routes: 1440 numbers" in capsys.readouterr().out
+    checked = capsys.readouterr().out
+    assert "routes: 1440 numbers" in checked and "systems: 24 numbers" in checked
     path = tmp_path / "tables" / "generators.csv"
     changed = pd.read_csv(path)
     changed.loc[3, "auc"] -= 0.01
@@ -128,6 +132,16 @@ def test_a_more_diverse_training_set_is_compared_with_cifake_alone(tmp_path):
     assert list(found.index) == [0, 500] and set(found["n_fake"]) == {10 + 6}, (
         "of DrawBench's two, SDv1.4 made CIFAKE's"
     )
-    assert found.loc[500, "auc"] == pytest.approx(100) and 30 < found.loc[0, "auc"] < 70
+    assert found.loc[500, "auc"] == pytest.approx(1) and 0.3 < found.loc[0, "auc"] < 0.7
     assert found.loc[500, "auc_difference"] == pytest.approx(found.loc[500, "auc"] - found.loc[0, "auc"])
     assert np.isnan(found.loc[0, "auc_difference"]) and 0 < found.loc[500, "auc_p"] < 1
+
+
+def test_systems_are_compared_side_by_side(tmp_path):
+    for seed, (condition, right) in itertools.product((1, 2), (("baseline", 1), ("perturbed", -1))):
+        examine(tmp_path, condition, seed, right, phase="diverse0", images=pd.concat([IMAGES, IN_SAMPLE]))
+    table = pd.DataFrame(systems.side_by_side(examined.read(tmp_path)[0]))
+    assert list(table["condition"]) == ["baseline", "perturbed"] and set(table["seeds"]) == {2}
+    for name, (best, worst) in {"accuracy": (100, 0), "auc": (1, 0), "balanced_accuracy": (100, 0)}.items():
+        assert np.allclose(table[name], (best, worst)), name
+    assert set(table["n_real"]) == {10} and set(table["n_fake"]) == {26}
