@@ -230,13 +230,29 @@ class Training:
 
 
 @dataclass(frozen=True)
+class Weights:
+    """What a network knows that is trained elsewhere.
+
+    files: name and SHA-256 of each. origin: the address of the folder that they are fetched from. seen: what it was
+    trained on.
+    """
+
+    name: str
+    files: tuple[tuple[str, str], ...]
+    origin: str
+    licence: str
+    seen: str
+
+
+@dataclass(frozen=True)
 class Step:
-    """Something that an image is put through on its way to the classifier; the file conditions/<name>.py does it.
+    """Something that an image is put through on its way to the classifier; the file conditions/<file>.py does it.
 
     settings: a dataclass of what shapes its result. range: of the pixels that it takes and gives. draws: how many
     numbers of chance an image needs, 0 where nothing is left to chance. stream: steps of other streams have other
-    chance. network: whether it has one, whose results are worth keeping; training: how the study fits that, None where
-    its weights come from elsewhere. training_only: test images do not take it. of: the step whose network it takes.
+    chance. network: whether it has one, whose results are worth keeping; training: how the study fits that; weights:
+    those that it comes with; with neither they are random. training_only: test images do not take it. of: the step
+    whose network it takes. file: the step's own name, unless one file does several steps, each with its `settings`.
     """
 
     name: str
@@ -249,6 +265,8 @@ class Step:
     training: Training | None = None
     training_only: bool = False
     of: "Step | None" = None
+    weights: Weights | None = None
+    file: str = ""
 
     @property
     def fitted(self) -> "Step":
@@ -285,6 +303,8 @@ class Step:
         if self.training:
             steps = [step.described() for step in self.training.steps]
             described["training"] = asdict(self.training) | {"steps": steps}
+        if self.weights:
+            described["weights"] = dict(self.weights.files)
         if self.training_only:
             described["training_only"] = True
         if self.of:
@@ -385,6 +405,19 @@ class Autoencoder:
     """The settings of step `autoencoder`. latent: the activation of its latent layer, which the text leaves open."""
 
     latent: str | None = "relu"
+
+
+@dataclass(frozen=True)
+class TinyAutoencoder:
+    """The settings of the steps of file `tiny_autoencoder`.
+
+    latents: channels of the latent. branch: whether the blocks at the smallest size have one with a normalisation.
+    side: the pixels to which images are enlarged for it.
+    """
+
+    latents: int
+    branch: bool
+    side: int = IMAGE_SIZE
 
 
 @dataclass(frozen=True)
@@ -666,6 +699,25 @@ AUTOENCODER = Step(
     training=Training(Hyperparameters(learning_rate=1e-3, l2=1e-4, epochs=5), steps=(PERTURBATION,)),
 )
 
+# The autoencoder of FLUX.2, distilled; for each pixel of its latent an image has 8 x 8.
+TAEF2 = Step(
+    "taef2",
+    "TAEF2",
+    TinyAutoencoder(latents=32, branch=True),
+    network=True,
+    weights=Weights(
+        "taef2",
+        (
+            ("taef2_encoder.pth", "10a4e1021e89d7551eaf161352da8dbd0b1aa83872ae28b150c1df1ce2f147b6"),
+            ("taef2_decoder.pth", "0a44a31e1ae59eb9dbf9359d24942fd3ef5928162c1800d97a28c61d51be0ab5"),
+        ),
+        "https://raw.githubusercontent.com/madebyollin/taesd/5cccb12dc72074a4be35680c3b108548a7c69978",
+        "MIT",
+        "what FLUX.2's autoencoder makes of images that its author does not name",
+    ),
+    file="tiny_autoencoder",
+)
+
 # Stanciu and Ionescu (ICMR 2023, doi 10.1145/3592572.3592840): the autoencoder as augmentation.
 AUGMENTATION = Step(
     "augmentation",
@@ -695,6 +747,7 @@ CONDITIONS = {
         Condition("autoencoded", "AEC", (AUTOENCODER,), _AUTOENCODED),
         Condition("perturbed_autoencoded", "Aug. + AEC", (PERTURBATION, AUTOENCODER), _AUTOENCODED),
         Condition("autoencoder_augmented", "AE augmentation", (AUGMENTATION,), _PLAIN, paper=False),
+        Condition("taef2", "TAEF2", (TAEF2,), _AUTOENCODED, paper=False),
     )
 }
 
@@ -704,6 +757,7 @@ PAPER_CONDITIONS = [condition.name for condition in CONDITIONS.values() if condi
 REFERENCES = ("baseline", "perturbed")
 
 STEPS = {step.name: step for condition in CONDITIONS.values() for step in condition.steps}
+WEIGHTS = {step.weights.name: step.weights for step in STEPS.values() if step.weights}
 PAPER_STEPS = [step for step in STEPS.values() if any(step in CONDITIONS[name].steps for name in PAPER_CONDITIONS)]
 
 CLASSIFIERS = {

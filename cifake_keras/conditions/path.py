@@ -19,9 +19,9 @@ Networks = Mapping[str, keras.Model]
 _NO_DRAWS: Mapping[str, tf.Tensor] = {}
 
 
-def build(step: Step, precision: str = "float32", seed: int = 0) -> keras.Sequential:
-    """The network of a step, with weights drawn by `seed` where the study trains it."""
-    return _module(step.fitted).network(step.fitted.settings, seed, precision)
+def build(step: Step, precision: str = "float32", seed: int = 0) -> keras.Model:
+    """The network of a step, with weights drawn by `seed`."""
+    return module(step.fitted).network(step.fitted.settings, seed, precision)
 
 
 def in_precision(steps: Steps, networks: Networks, precision: str) -> Networks:
@@ -31,8 +31,9 @@ def in_precision(steps: Steps, networks: Networks, precision: str) -> Networks:
     }
 
 
-def _module(step: Step) -> ModuleType:
-    return importlib.import_module(f"cifake_keras.conditions.{step.name}")
+def module(step: Step) -> ModuleType:
+    """The file that does a step."""
+    return importlib.import_module(f"cifake_keras.conditions.{step.file or step.name}")
 
 
 def to_unit(images: tf.Tensor) -> tf.Tensor:
@@ -61,7 +62,7 @@ def walk(
     """
     for step in steps:
         images = to_range(images, start, step.range)
-        images = _module(step).apply(images, draws.get(step.name), networks.get(step.name), step.settings)
+        images = module(step).apply(images, draws.get(step.name), networks.get(step.name), step.settings)
         start = step.range
     return to_range(images, start, end)
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from cifake_keras import protocol
+from cifake_keras.conditions import weights
 from cifake_keras.conditions.path import walk
 from cifake_keras.evaluation import alterations, dispersion, randomization, saliency
 from cifake_keras.evaluation.scorer import Scorer
@@ -94,6 +95,8 @@ class ExaminedPhase(PhaseRun):
         return {name: path for name, path in protocol.paths(conditions).items() if all(map(self._is_there, path))}
 
     def _is_there(self, step: protocol.Step) -> bool:
+        if step.fitted.weights:
+            return weights.are_prepared(step.fitted.weights, self.settings.data_dir)
         return not step.fitted.training or (self.step_folder(step) / cells.WEIGHTS).exists()
 
     def walked(self, split: str, path: Steps) -> ImageSet:

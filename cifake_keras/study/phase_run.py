@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pandas as pd
 
-from cifake_keras.conditions import path, reconstructions
+from cifake_keras.conditions import path, reconstructions, weights
 from cifake_keras.protocol import MATCHED, TRAIN, VALIDATION, Condition, Hyperparameters, Step, Steps, kept
 from cifake_keras.records import cells
 from cifake_keras.records.cells import Cell
@@ -38,7 +38,7 @@ class PhaseRun:
             "reading": settings.reading,
             "data": self.data.data,
         }
-        self._networks: dict[Step, keras.Sequential] = {}
+        self._networks: dict[Step, keras.Model] = {}
         self._kept: dict[tuple[str, Steps], ImageSet] = {}
 
     def introduce(self) -> None:
@@ -74,13 +74,21 @@ class PhaseRun:
         fitted = step.fitted
         return cells.step_folder(self.settings.results_dir, self.phase.name, fitted.name, fitted.seed)
 
-    def _network(self, step: Step) -> keras.Sequential:
+    def require_weights(self, cell: Cell) -> None:
+        """Raises UserError where those that networks of its steps come with are not prepared."""
+        for step in self.condition(cell).steps:
+            if step.fitted.weights:
+                weights.prepared(step.fitted.weights, self.settings.data_dir)
+
+    def _network(self, step: Step) -> keras.Model:
         if step not in self._networks:
             network = path.build(step)
             if step.fitted.training:
                 folder = self.step_folder(step)
                 cells.check_digests(folder)
                 network.load_weights(folder / cells.WEIGHTS)
+            if step.fitted.weights:
+                network.load_weights(weights.prepared(step.fitted.weights, self.settings.data_dir))
             self._networks[step] = network
         return self._networks[step]
 

@@ -312,9 +312,9 @@ def test_list_says_what_there_is_and_what_for(data_dir, columns):
 def test_list_tells_of_each_source_its_licence_and_how_to_get_it(data_dir):
     _, below = listed(data_dir)
     assert below[below.index("licence: MIT") + 1] == "cifake-keras data prepare cifake"
-    assert [line for line in below if line.startswith("cifake-keras ")] == list(
-        dict.fromkeys(source.command for source in protocol.SOURCES.values())
-    )
+    commands = list(dict.fromkeys(source.command for source in protocol.SOURCES.values()))
+    commands += [f"cifake-keras data prepare weights {name}" for name in protocol.WEIGHTS]
+    assert [line for line in below if line.startswith("cifake-keras ")] == commands
 
 
 def test_list_knows_what_is_whole_and_what_was_cut_off(tmp_path):
@@ -359,7 +359,7 @@ def test_status_counts_cells(tmp_path):
     write_cell(tmp_path)
     result = CliRunner().invoke(main, ["status", "--phase", "phase1", "--results-dir", str(tmp_path)])
     lines = result.output.splitlines()
-    assert len(lines) == len(protocol.CONDITIONS) + 2, "the autoencoder is to be done too"
+    assert len(lines) == len(protocol.PAPER_CONDITIONS) + 2, "the autoencoder is to be done too"
     assert lines[-1] == "1 done, 0 running, 0 failed, 0 unfinished, 4 to do; about 0:00:06 left"
     assert lines[0].split() == ["done", "phase1", "baseline", "paper", "seed", "1"]
 

@@ -46,14 +46,14 @@ def test_images_take_the_steps_that_are_left_and_no_other():
 
 
 def test_clean_evaluation_leaves_out_what_is_chance_alone():
-    paths = {name: protocol.path_name(name, "clean") for name in protocol.CONDITIONS}
+    paths = {name: protocol.path_name(name, "clean") for name in protocol.PAPER_CONDITIONS}
     assert paths == {
         "baseline": "baseline",
         "perturbed": "baseline",
         "autoencoded": "autoencoded",
         "perturbed_autoencoded": "autoencoded",
     }
-    assert all(protocol.path_name(name, "matched") == name for name in protocol.CONDITIONS)
+    assert all(protocol.path_name(name, "matched") == name for name in protocol.PAPER_CONDITIONS)
 
 
 BLUR = protocol.Step("blur", "blur")
@@ -82,6 +82,7 @@ def test_what_is_kept_and_what_test_images_take(steps: Steps, kept: Steps, match
 def test_every_path_has_one_name():
     """A condition that only training perturbs takes the baseline's path; a clean path of its own gets its own name."""
     blurred = Condition("blurred", "", (PERTURBATION, BLUR), ())
-    paths = protocol.paths([*protocol.CONDITIONS.values(), Condition("mixed", "", (MIXED,), ()), blurred])
-    assert list(paths) == [*protocol.CONDITIONS, "blurred", "blurred_clean"]
+    paper = [protocol.CONDITIONS[name] for name in protocol.PAPER_CONDITIONS]
+    paths = protocol.paths([*paper, Condition("mixed", "", (MIXED,), ()), blurred])
+    assert list(paths) == [*protocol.PAPER_CONDITIONS, "blurred", "blurred_clean"]
     assert paths["blurred_clean"] == (BLUR,)
