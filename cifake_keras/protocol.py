@@ -718,6 +718,10 @@ TAEF2 = Step(
     file="tiny_autoencoder",
 )
 
+TAEF2_64 = replace(
+    TAEF2, name="taef2_64", title="TAEF2 by way of 64 px", settings=TinyAutoencoder(latents=32, branch=True, side=64)
+)
+
 # Stanciu and Ionescu (ICMR 2023, doi 10.1145/3592572.3592840): the autoencoder as augmentation.
 AUGMENTATION = Step(
     "augmentation",
@@ -729,6 +733,7 @@ AUGMENTATION = Step(
     training_only=True,
     of=AUTOENCODER,
 )
+AUGMENTATION_TAEF2 = replace(AUGMENTATION, name="augmentation_taef2", of=TAEF2, file="augmentation")
 
 
 def _candidates(learning_rates: Iterable[float], l2s: Iterable[float], epochs: int) -> tuple[Hyperparameters, ...]:
@@ -747,7 +752,9 @@ CONDITIONS = {
         Condition("autoencoded", "AEC", (AUTOENCODER,), _AUTOENCODED),
         Condition("perturbed_autoencoded", "Aug. + AEC", (PERTURBATION, AUTOENCODER), _AUTOENCODED),
         Condition("autoencoder_augmented", "AE augmentation", (AUGMENTATION,), _PLAIN, paper=False),
+        Condition("autoencoder_augmented_taef2", "TAEF2 augmentation", (AUGMENTATION_TAEF2,), _PLAIN, paper=False),
         Condition("taef2", "TAEF2", (TAEF2,), _AUTOENCODED, paper=False),
+        Condition("taef2_64", "TAEF2 by way of 64 px", (TAEF2_64,), _AUTOENCODED, paper=False),
     )
 }
 

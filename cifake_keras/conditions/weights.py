@@ -30,15 +30,11 @@ def prepare(weights: Weights, step: Step, data_dir: Path, folder: Path) -> Path:
 def prepared(weights: Weights, data_dir: Path) -> Path:
     """Their file. Raises UserError where they are not prepared, or have changed since."""
     file, command = _file(weights, data_dir), f"run: cifake-keras data prepare weights {weights.name}"
-    if not are_prepared(weights, data_dir):
+    if not (file.exists() and _record(file).exists()):
         raise UserError(f"{file} is not there; {command}")
     if files.read_json(_record(file)) != _digests(file, weights):
         raise UserError(f"{file} is damaged, or was made of other files than it should be; {command}")
     return file
-
-
-def are_prepared(weights: Weights, data_dir: Path) -> bool:
-    return _record(_file(weights, data_dir)).exists() and _file(weights, data_dir).exists()
 
 
 def _file(weights: Weights, data_dir: Path) -> Path:
