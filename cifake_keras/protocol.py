@@ -10,7 +10,7 @@ import itertools
 import json
 import re
 import shlex
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -317,11 +317,23 @@ Steps = tuple[Step, ...]
 
 
 @dataclass(frozen=True)
+class ReconstructedFakes:
+    """What reconstructs photographs, and the share of the training fakes that give way to their reconstructions."""
+
+    step: Step
+    share: float = 0.5
+
+    def described(self) -> dict[str, Any]:
+        """As JSON records it."""
+        return {"share": self.share, "step": self.step.described()}
+
+
+@dataclass(frozen=True)
 class Condition:
     """A way of an image to the classifier.
 
     candidates: the hyper-parameters among which a sweep chooses, unless the classifier has its own. paper: whether it
-    is the paper's; the others are run where they are named.
+    is the paper's; the others are run where they are named. fakes: those of reconstructions that training has.
     """
 
     name: str
@@ -329,6 +341,22 @@ class Condition:
     steps: Steps
     candidates: tuple[Hyperparameters, ...]
     paper: bool = True
+    fakes: ReconstructedFakes | None = None
+
+    @property
+    def needed(self) -> Steps:
+        """All steps whose networks it needs."""
+        return (*self.steps, self.fakes.step) if self.fakes else self.steps
+
+    def described(self) -> dict[str, Any]:
+        """All that shapes its result, as JSON records it."""
+        described: dict[str, Any] = {"condition": self.name, "steps": [step.described() for step in self.steps]}
+        return described | ({"reconstructed_fakes": self.fakes.described()} if self.fakes else {})
+
+    def changed(self, change: Callable[[Step], Step]) -> "Condition":
+        """The condition with its steps changed."""
+        fakes = self.fakes and replace(self.fakes, step=change(self.fakes.step))
+        return replace(self, steps=tuple(map(change, self.steps)), fakes=fakes)
 
     def path(self, evaluation: str) -> Steps:
         """The steps of test images: as in training (matched), or those alone that leave nothing to chance (clean)."""
@@ -342,11 +370,11 @@ class Condition:
 
     def fitted_with(self, hyperparameters: Hyperparameters) -> "Condition":
         """The condition whose steps are fitted with these."""
-        return replace(self, steps=tuple(step.fitted_with(hyperparameters) for step in self.steps))
+        return self.changed(lambda step: step.fitted_with(hyperparameters))
 
     def seeded(self, seed: int) -> "Condition":
         """The condition as a cell of that seed has it."""
-        return replace(self, steps=tuple(step.seeded(seed) for step in self.steps))
+        return self.changed(lambda step: step.seeded(seed))
 
 
 def clean(steps: Steps) -> Steps:
@@ -438,7 +466,7 @@ class Reading:
     def read(self, condition: Condition) -> Condition:
         """The condition under this reading."""
         replacements = {step.name: step for step in self.steps}
-        return replace(condition, steps=tuple(replacements.get(step.name, step) for step in condition.steps))
+        return condition.changed(lambda step: replacements.get(step.name, step))
 
 
 @dataclass(frozen=True)
@@ -736,6 +764,11 @@ AUGMENTATION = Step(
 AUGMENTATION_TAEF2 = replace(AUGMENTATION, name="augmentation_taef2", of=TAEF2, file="augmentation")
 
 
+def _reconstructed(name: str, title: str, step: Step) -> Condition:
+    """Photographs' reconstructions by a step as fakes; test images come as they are."""
+    return Condition(name, title, (), _PLAIN, paper=False, fakes=ReconstructedFakes(step))
+
+
 def _candidates(learning_rates: Iterable[float], l2s: Iterable[float], epochs: int) -> tuple[Hyperparameters, ...]:
     return tuple(Hyperparameters(lr, l2, epochs) for lr, l2 in itertools.product(learning_rates, l2s))
 
@@ -753,6 +786,8 @@ CONDITIONS = {
         Condition("perturbed_autoencoded", "Aug. + AEC", (PERTURBATION, AUTOENCODER), _AUTOENCODED),
         Condition("autoencoder_augmented", "AE augmentation", (AUGMENTATION,), _PLAIN, paper=False),
         Condition("autoencoder_augmented_taef2", "TAEF2 augmentation", (AUGMENTATION_TAEF2,), _PLAIN, paper=False),
+        _reconstructed("reconstructions_as_fakes", "AE fakes", AUTOENCODER),
+        _reconstructed("reconstructions_as_fakes_taef2", "TAEF2 fakes", TAEF2),
         Condition("taef2", "TAEF2", (TAEF2,), _AUTOENCODED, paper=False),
         Condition("taef2_64", "TAEF2 by way of 64 px", (TAEF2_64,), _AUTOENCODED, paper=False),
     )
