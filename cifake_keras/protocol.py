@@ -968,18 +968,34 @@ SIGNIFICANCE = 0.05
 MARGINS = {"accuracy": 0.02, "balanced_accuracy": 0.02, "auc": 0.02}
 
 
-def _questions(test_set: str, metric: str, threshold: str) -> tuple[Question, ...]:
-    pairs = (("autoencoded", "baseline"), ("autoencoded", "perturbed"), ("perturbed_autoencoded", "perturbed"))
+def _questions(pairs: Iterable[tuple[str, str]], test_set: str, metric: str, threshold: str) -> tuple[Question, ...]:
+    """pairs: conditions a and b, both behind the paper's classifier."""
     return tuple(Question(System("paper", a), System("paper", b), test_set, metric, threshold) for a, b in pairs)
 
+
+_PAPERS = (("autoencoded", "baseline"), ("autoencoded", "perturbed"), ("perturbed_autoencoded", "perturbed"))
+# Does reconstruction help as augmentation, and do pretrained autoencoders help more than the paper's?
+_SYSTEMS = (
+    ("autoencoder_augmented", "baseline"),
+    ("autoencoder_augmented_taef2", "baseline"),
+    ("reconstructions_as_fakes", "baseline"),
+    ("reconstructions_as_fakes_taef2", "baseline"),
+    ("taef2", "autoencoded"),
+    ("taef2_64", "autoencoded"),
+    ("autoencoder_augmented_taef2", "autoencoder_augmented"),
+)
 
 # Those of a phase are a family, over which p-values are corrected.
 QUESTIONS: dict[str, tuple[Question, ...]] = {
     "phase1": (
-        *_questions("equal_size", "auc", ANY),
-        *_questions("equal_size", "balanced_accuracy", AT_VALIDATION),
-        *_questions("sdv15", "accuracy", FIXED),
-        *_questions("cifake", "accuracy", FIXED),
+        *_questions(_PAPERS, "equal_size", "auc", ANY),
+        *_questions(_PAPERS, "equal_size", "balanced_accuracy", AT_VALIDATION),
+        *_questions(_PAPERS, "sdv15", "accuracy", FIXED),
+        *_questions(_PAPERS, "cifake", "accuracy", FIXED),
+    ),
+    SYSTEMS_PHASE: (
+        *_questions(_SYSTEMS, "equal_size", "auc", ANY),
+        *_questions(_SYSTEMS, "equal_size", "balanced_accuracy", AT_VALIDATION),
     ),
 }
 
