@@ -17,6 +17,13 @@ ROOT = Path(__file__).parents[1]
 TEMPLATES = ROOT / "docs" / "templates"
 PAGES = {"README.md": ROOT / "README.md", "replication.md": ROOT / "docs" / "replication.md"}
 
+# By what a question is answered, and where FAKE begins.
+MEASURES = {
+    ("auc", protocol.ANY): "AUC",
+    ("balanced_accuracy", protocol.AT_VALIDATION): "balanced accuracy at the threshold of validation",
+    ("accuracy", protocol.FIXED): "accuracy at 0.5",
+}
+
 MINUS = "\N{MINUS SIGN}"
 
 
@@ -52,6 +59,11 @@ class Results:
         """The same of a difference, with its sign: "+1.3 ± 0.4"."""
         return signed(self.row(table, **where), column)
 
+    def difference(self, a: str, b: str, **where: Any) -> dict:
+        """The row of `comparisons` of two conditions, a minus b."""
+        (row,) = (row for row in self.rows("comparisons", **where) if {row["a"], row["b"]} == {a, b})
+        return row if row["a"] == a else row | {"a": a, "b": b, "difference": -row["difference"]}
+
 
 def number(row: dict, column: str, sign: str = "") -> str:
     digits = 3 if column == "auc" else 1
@@ -81,9 +93,14 @@ def render(name: str, results_dir: Path = ROOT / "results") -> str:
         keep_trailing_newline=True,
     )
     environment.filters |= {"p": p_value, "number": number, "signed": signed, "capital": form.capital}
-    titles = {name: condition.title for name, condition in protocol.CONDITIONS.items()}
-    looked_up = {of: getattr(results, of) for of in ("rows", "row", "value", "change")}
-    return environment.get_template(name).render(titles=titles, paper=protocol.PAPER_ACCURACY, **looked_up)
+    return environment.get_template(name).render(
+        titles={name: condition.title for name, condition in protocol.CONDITIONS.items()},
+        tests={test.name: test.title for phase in protocol.PAPER_PHASES for test in phase.examined},
+        conditions=protocol.PAPER_CONDITIONS,
+        kernels=protocol.KERNELS,
+        measures=MEASURES,
+        **{of: getattr(results, of) for of in ("rows", "row", "value", "change", "difference")},
+    )
 
 
 def main() -> None:
