@@ -51,9 +51,12 @@ def _in_keras(tensor: np.ndarray) -> np.ndarray:
 
 
 def _resized(images: KerasTensor, side: int) -> KerasTensor:
+    """Square images by antialiased bilinear interpolation, as a product of matrices: LiteRT has no such operation."""
     if images.shape[1] == side:
         return images
-    return layers.Resizing(side, side, "bilinear", antialias=True, dtype="float32")(images)
+    each_pixel = np.eye(images.shape[1], dtype=np.float32)[..., None]
+    weights = tf.image.resize(each_pixel, (side, images.shape[1]), antialias=True)[..., 0].numpy()
+    return ops.einsum("yi,bijc,xj->byxc", weights, images, weights)
 
 
 def _encoded(images: KerasTensor, settings: TinyAutoencoder, make: "_Layers") -> KerasTensor:
