@@ -67,7 +67,7 @@ class Machine:
         listed: dict[tuple[str, str], Measure] = {}
         for dtype in dict.fromkeys(("float32", self.precision)):
             listed["peak", dtype] = partial(self._peak, dtype)
-        for name in protocol.CONDITIONS:
+        for name in protocol.PAPER_CONDITIONS:
             listed |= self._training(name)
         one = (self.path, self.count, "baseline", 1, self.folder)
         listed["baseline", "ours, one process"] = partial(self.whole.call, bench_tensorflow.training_speed, *one)
@@ -149,7 +149,7 @@ def reduced_grid(folder: Path) -> dict[str, float]:
         "sets": {name: (images.images(np.arange(len(images))), images.labels) for name, images in sets.items()},
         "autoencoder": protocol.DEMO,
         "sweeps": [
-            (condition, protocol.candidates("paper", condition.name)) for condition in protocol.CONDITIONS.values()
+            (protocol.CONDITIONS[name], protocol.candidates("paper", name)) for name in protocol.PAPER_CONDITIONS
         ],
     }
     authors = Worker(ROOT, bench_pytorch.start, CORES).call(bench_pytorch.grid_seconds, study)

@@ -46,7 +46,7 @@ def main(data_dir, runs, validation_files, results_dir):
     )
     phases = {name: PhaseRun(name, settings) for name in PHASES}
     tests = dict(list(phases["phase2"].data.tests.items())[1:])  # the first is in-sample
-    rows = [row for condition in protocol.CONDITIONS for row in compared(phases, condition, tests)]
+    rows = [row for condition in protocol.PAPER_CONDITIONS for row in compared(phases, condition, tests)]
     table = pd.DataFrame(rows).round(4)
     files.write_text(results_dir / "diversity.csv", table.to_csv(index=False, lineterminator="\n"))
     files.write_text(results_dir / "diversity.md", text(table, phases))

@@ -112,7 +112,7 @@ def run(phase: Phase, scale: float, folder: Path) -> dict:
 
 def checked(phase: Phase, results_dir: Path) -> dict:
     """The images that all four conditions used. Ends the program where they are not those of the phase."""
-    grid = cells.grid([phase.name], protocol.CONDITIONS, ["paper"], seeds=protocol.evaluation_seeds(1))
+    grid = cells.grid([phase.name], protocol.PAPER_CONDITIONS, ["paper"], seeds=protocol.evaluation_seeds(1))
     metrics = {cell.condition: files.read_json(cell.folder(results_dir) / cells.METRICS) for cell in grid}
     for condition, recorded in metrics.items():
         if as_table(used(recorded["data"])) != table(phase):

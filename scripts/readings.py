@@ -37,7 +37,7 @@ def touches(reading: Reading, condition: str) -> bool:
 # The conditions that any reading touches, which the chosen one is run on.
 CONDITIONS = [
     condition
-    for condition in protocol.CONDITIONS
+    for condition in protocol.PAPER_CONDITIONS
     if any(touches(reading, condition) for reading in protocol.READINGS.values())
 ]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cifake_keras.protocol import AUTOENCODER, CONDITIONS, PERTURBATION, Perturbation
+from cifake_keras.protocol import AUTOENCODER, CONDITIONS, PAPER_CONDITIONS, PERTURBATION, Perturbation
 from cifake_keras.records import cells
 from cifake_keras.runtime import files
 from cifake_keras.runtime.errors import UserError
@@ -14,7 +14,7 @@ from cifake_keras.runtime.errors import UserError
 PUBLISHED = Path(__file__).parents[2] / "results"
 
 
-@pytest.mark.parametrize("condition", CONDITIONS)
+@pytest.mark.parametrize("condition", PAPER_CONDITIONS)
 def test_a_published_cell_went_through_the_steps_of_its_condition(condition):
     folder = PUBLISHED / "runs" / "phase1" / condition / "paper" / "seed-0"
     config = cells.read_config(folder)
