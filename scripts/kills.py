@@ -231,7 +231,7 @@ class Study:
         self.compare_ends()
 
     def _count(self, command: Command, stop: signal.Signals) -> None:
-        trained = len(cells.finished(self.folder / "results")) == len(protocol.CONDITIONS)
+        trained = len(cells.finished(self.folder / "results")) == len(protocol.PAPER_CONDITIONS)
         doing = {"run-grid": "publishing" if trained else "training"}
         self.stops[doing.get(command.name, command.name)] += 1
         self.signals[stop.name] += 1

@@ -51,9 +51,12 @@ def _in_keras(tensor: np.ndarray) -> np.ndarray:
 
 
 def _resized(images: KerasTensor, side: int) -> KerasTensor:
+    """Square images by antialiased bilinear interpolation, as a product of matrices: LiteRT has no such operation."""
     if images.shape[1] == side:
         return images
-    return layers.Resizing(side, side, "bilinear", antialias=True, dtype="float32")(images)
+    each_pixel = np.eye(images.shape[1], dtype=np.float32)[..., None]
+    weights = tf.image.resize(each_pixel, (side, images.shape[1]), antialias=True)[..., 0].numpy()
+    return ops.einsum("yi,bijc,xj->byxc", weights, images, weights)
 
 
 def _encoded(images: KerasTensor, settings: TinyAutoencoder, make: "_Layers") -> KerasTensor:
@@ -69,8 +72,7 @@ def _decoded(latents: KerasTensor, settings: TinyAutoencoder, make: "_Layers") -
     x = ops.relu(make.conv(3 * ops.tanh(latents / 3), "decoder.1"))
     for place in (3, 8, 13):
         x = make.blocks(x, "decoder", place, branch=settings.branch and place == 3)
-        x = layers.UpSampling2D(dtype=make.precision)(x)
-        x = make.conv(x, f"decoder.{place + 4}", bias=False)
+        x = make.conv(make.doubled(x), f"decoder.{place + 4}", bias=False)
     return make.conv(make.block(x, "decoder.18"), "decoder.19", 3, last=True)
 
 
@@ -91,10 +93,16 @@ class _Layers:
         last: bool = False,
     ) -> KerasTensor:
         """PyTorch pads both sides where it strides; TensorFlow's "same" pads one."""
-        padded = layers.ZeroPadding2D(side // 2, dtype=self.precision)(x)
+        padding = "same" if strides == 1 else "valid"
+        padded = x if strides == 1 else layers.ZeroPadding2D(1, dtype=self.precision)(x)
         start = keras.initializers.GlorotUniform(next(self._seeds))
         options = {"use_bias": bias, "kernel_initializer": start, "dtype": "float32" if last else self.precision}
-        return layers.Conv2D(filters, side, strides, name=name, **options)(padded)
+        return layers.Conv2D(filters, side, strides, padding, name=name, **options)(padded)
+
+    def doubled(self, x: KerasTensor) -> KerasTensor:
+        """Each pixel as four. LiteRT does not know the shape of what UpSampling2D gives."""
+        height, width = x.shape[1:3]
+        return layers.Resizing(2 * height, 2 * width, "nearest", dtype=self.precision)(x)
 
     def block(self, x: KerasTensor, name: str, branch: bool = False) -> KerasTensor:
         """Three convolutions beside the way past them; before them, where it has one, a branch that sees the whole."""
