@@ -251,8 +251,8 @@ class Step:
     settings: a dataclass of what shapes its result. range: of the pixels that it takes and gives. draws: how many
     numbers of chance an image needs, 0 where nothing is left to chance. stream: steps of other streams have other
     chance. network: whether it has one, whose results are worth keeping; training: how the study fits that; weights:
-    those that it comes with; with neither they are random. training_only: test images do not take it. of: the step
-    whose network it takes. file: the step's own name, unless one file does several steps, each with its `settings`.
+    those that it comes with; with neither they are random. training_only: test images do not take it. file: the
+    step's own name, unless one file does several steps, each with its `settings`.
     """
 
     name: str
@@ -264,14 +264,8 @@ class Step:
     network: bool = False
     training: Training | None = None
     training_only: bool = False
-    of: "Step | None" = None
     weights: Weights | None = None
     file: str = ""
-
-    @property
-    def fitted(self) -> "Step":
-        """The step that its network is fitted for."""
-        return self.of or self
 
     @property
     def fitting(self) -> Training:
@@ -289,13 +283,11 @@ class Step:
 
     def fitted_with(self, hyperparameters: Hyperparameters) -> "Step":
         """The step, its network fitted with these if the study fits it."""
-        training = self.training and replace(self.training, hyperparameters=hyperparameters)
-        return replace(self, training=training, of=self.of and self.of.fitted_with(hyperparameters))
+        return replace(self, training=self.training and replace(self.training, hyperparameters=hyperparameters))
 
     def seeded(self, seed: int) -> "Step":
         """The step as a cell of that seed has it."""
-        training = self.training and self.training.seeded(seed)
-        return replace(self, training=training, of=self.of and self.of.seeded(seed))
+        return replace(self, training=self.training and self.training.seeded(seed))
 
     def described(self) -> dict[str, Any]:
         """All that shapes its result, as JSON records it."""
@@ -307,8 +299,6 @@ class Step:
             described["weights"] = dict(self.weights.files)
         if self.training_only:
             described["training_only"] = True
-        if self.of:
-            described["of"] = self.of.described()
         return json.loads(json.dumps(described))
 
 
@@ -317,15 +307,20 @@ Steps = tuple[Step, ...]
 
 
 @dataclass(frozen=True)
-class ReconstructedFakes:
-    """What reconstructs photographs, and the share of the training fakes that give way to their reconstructions."""
+class Mixture:
+    """Reconstructions among the training images.
+
+    step: what reconstructs. share: of the images that give way, each to its own reconstruction; as_fakes: of the fakes,
+    which give way to reconstructions of photographs.
+    """
 
     step: Step
     share: float = 0.5
+    as_fakes: bool = False
 
     def described(self) -> dict[str, Any]:
         """As JSON records it."""
-        return {"share": self.share, "step": self.step.described()}
+        return {"share": self.share, "as_fakes": self.as_fakes, "step": self.step.described()}
 
 
 @dataclass(frozen=True)
@@ -333,7 +328,7 @@ class Condition:
     """A way of an image to the classifier.
 
     candidates: the hyper-parameters among which a sweep chooses, unless the classifier has its own. paper: whether it
-    is the paper's; the others are run where they are named. fakes: those of reconstructions that training has.
+    is the paper's; the others are run where they are named. mixture: of training images with reconstructions.
     """
 
     name: str
@@ -341,22 +336,22 @@ class Condition:
     steps: Steps
     candidates: tuple[Hyperparameters, ...]
     paper: bool = True
-    fakes: ReconstructedFakes | None = None
+    mixture: Mixture | None = None
 
     @property
     def needed(self) -> Steps:
         """All steps whose networks it needs."""
-        return (*self.steps, self.fakes.step) if self.fakes else self.steps
+        return (*self.steps, self.mixture.step) if self.mixture else self.steps
 
     def described(self) -> dict[str, Any]:
         """All that shapes its result, as JSON records it."""
         described: dict[str, Any] = {"condition": self.name, "steps": [step.described() for step in self.steps]}
-        return described | ({"reconstructed_fakes": self.fakes.described()} if self.fakes else {})
+        return described | ({"mixture": self.mixture.described()} if self.mixture else {})
 
     def changed(self, change: Callable[[Step], Step]) -> "Condition":
         """The condition with its steps changed."""
-        fakes = self.fakes and replace(self.fakes, step=change(self.fakes.step))
-        return replace(self, steps=tuple(map(change, self.steps)), fakes=fakes)
+        mixture = self.mixture and replace(self.mixture, step=change(self.mixture.step))
+        return replace(self, steps=tuple(map(change, self.steps)), mixture=mixture)
 
     def path(self, evaluation: str) -> Steps:
         """The steps of test images: as in training (matched), or those alone that leave nothing to chance (clean)."""
@@ -456,13 +451,6 @@ class TinyAutoencoder:
     latents: int
     branch: bool
     side: int = IMAGE_SIZE
-
-
-@dataclass(frozen=True)
-class Augmentation:
-    """The settings of step `augmentation`. share: of the images that give way to their reconstruction."""
-
-    share: float = 0.5
 
 
 @dataclass(frozen=True)
@@ -770,24 +758,6 @@ TAEF2_64 = replace(
     TAEF2, name="taef2_64", title="TAEF2 by way of 64 px", settings=TinyAutoencoder(latents=32, branch=True, side=64)
 )
 
-# Stanciu and Ionescu (ICMR 2023, doi 10.1145/3592572.3592840): the autoencoder as augmentation.
-AUGMENTATION = Step(
-    "augmentation",
-    "reconstruction of a share",
-    Augmentation(),
-    draws=1,
-    stream=1,
-    network=True,
-    training_only=True,
-    of=AUTOENCODER,
-)
-AUGMENTATION_TAEF2 = replace(AUGMENTATION, name="augmentation_taef2", of=TAEF2, file="augmentation")
-
-
-def _reconstructed(name: str, title: str, step: Step) -> Condition:
-    """Photographs' reconstructions by a step as fakes; test images come as they are."""
-    return Condition(name, title, (), _PLAIN, paper=False, fakes=ReconstructedFakes(step))
-
 
 def _candidates(learning_rates: Iterable[float], l2s: Iterable[float], epochs: int) -> tuple[Hyperparameters, ...]:
     return tuple(Hyperparameters(lr, l2, epochs) for lr, l2 in itertools.product(learning_rates, l2s))
@@ -797,6 +767,14 @@ def _candidates(learning_rates: Iterable[float], l2s: Iterable[float], epochs: i
 _PLAIN = _candidates((2.5e-3, 1e-3, 8e-4), (1e-2, 5e-4, 1e-4), epochs=5)
 _AUTOENCODED = _candidates((1e-5, 1e-4, 1e-3, 1e-2), (1e-5, 1e-4, 1e-3, 1e-2), epochs=3)
 
+
+def _mixed(name: str, title: str, step: Step, as_fakes: bool = False) -> Condition:
+    return Condition(name, title, (), _PLAIN, paper=False, mixture=Mixture(step, as_fakes=as_fakes))
+
+
+# Beside the paper's four: the autoencoder as augmentation (Stanciu and Ionescu, ICMR 2023, doi
+# 10.1145/3592572.3592840); photographs' reconstructions as fakes, which show what photographs show (Rajan et al., arXiv
+# 2410.11835, and Guillaro et al., arXiv 2412.17671); and another autoencoder in place of the paper's.
 CONDITIONS = {
     condition.name: condition
     for condition in (
@@ -804,10 +782,10 @@ CONDITIONS = {
         Condition("perturbed", "Perturbations", (PERTURBATION,), _PLAIN),
         Condition("autoencoded", "AEC", (AUTOENCODER,), _AUTOENCODED),
         Condition("perturbed_autoencoded", "Aug. + AEC", (PERTURBATION, AUTOENCODER), _AUTOENCODED),
-        Condition("autoencoder_augmented", "AE augmentation", (AUGMENTATION,), _PLAIN, paper=False),
-        Condition("autoencoder_augmented_taef2", "TAEF2 augmentation", (AUGMENTATION_TAEF2,), _PLAIN, paper=False),
-        _reconstructed("reconstructions_as_fakes", "AE fakes", AUTOENCODER),
-        _reconstructed("reconstructions_as_fakes_taef2", "TAEF2 fakes", TAEF2),
+        _mixed("autoencoder_augmented", "AE augmentation", AUTOENCODER),
+        _mixed("autoencoder_augmented_taef2", "TAEF2 augmentation", TAEF2),
+        _mixed("reconstructions_as_fakes", "AE fakes", AUTOENCODER, as_fakes=True),
+        _mixed("reconstructions_as_fakes_taef2", "TAEF2 fakes", TAEF2, as_fakes=True),
         Condition("taef2", "TAEF2", (TAEF2,), _AUTOENCODED, paper=False),
         Condition("taef2_64", "TAEF2 by way of 64 px", (TAEF2_64,), _AUTOENCODED, paper=False),
     )
@@ -818,7 +796,7 @@ PAPER_CONDITIONS = [condition.name for condition in CONDITIONS.values() if condi
 # The conditions that others are compared with: without anything, and with what an autoencoder is said to better.
 REFERENCES = ("baseline", "perturbed")
 
-STEPS = {step.name: step for condition in CONDITIONS.values() for step in condition.steps}
+STEPS = {step.name: step for condition in CONDITIONS.values() for step in condition.needed}
 WEIGHTS = {step.weights.name: step.weights for step in STEPS.values() if step.weights}
 PAPER_STEPS = [step for step in STEPS.values() if any(step in CONDITIONS[name].steps for name in PAPER_CONDITIONS)]
 

@@ -96,7 +96,7 @@ class ExaminedPhase(PhaseRun):
         return {name: path for name, path in named.items() if path in wanted and all(map(self._is_there, path))}
 
     def _is_there(self, step: protocol.Step) -> bool:
-        return not step.fitted.training or (self.step_folder(step) / cells.WEIGHTS).exists()
+        return not step.training or (self.step_folder(step) / cells.WEIGHTS).exists()
 
     def walked(self, split: str, path: Steps) -> ImageSet:
         """A test set, or the validation images, after `path` up to its last network; computed once."""

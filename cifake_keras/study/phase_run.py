@@ -1,14 +1,13 @@
 """What the tasks of a phase share: its images, the networks of its steps, its part of every configuration."""
 
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 import keras
 import numpy as np
 import pandas as pd
 
-from cifake_keras.conditions import fakes, path, reconstructions, weights
+from cifake_keras.conditions import mixture, path, reconstructions, weights
 from cifake_keras.protocol import MATCHED, TRAIN, VALIDATION, Condition, Hyperparameters, Step, Steps, kept
 from cifake_keras.records import cells
 from cifake_keras.records.cells import Cell
@@ -70,25 +69,24 @@ class PhaseRun:
         return {step.name: self._network(step) for step in steps if step.network}
 
     def step_folder(self, step: Step) -> Path:
-        """Of a step whose network the study fits, as a cell has it."""
-        fitted = step.fitted
-        return cells.step_folder(self.settings.results_dir, self.phase.name, fitted.name, fitted.seed)
+        """Of a step that the study fits, as a cell has it."""
+        return cells.step_folder(self.settings.results_dir, self.phase.name, step.name, step.seed)
 
     def require_weights(self, cell: Cell) -> None:
         """Raises UserError where those that networks of its steps come with are not prepared."""
         for step in self.condition(cell).needed:
-            if step.fitted.weights:
-                weights.prepared(step.fitted.weights, self.settings.data_dir)
+            if step.weights:
+                weights.prepared(step.weights, self.settings.data_dir)
 
     def _network(self, step: Step) -> keras.Model:
         if step not in self._networks:
             network = path.build(step)
-            if step.fitted.training:
+            if step.training:
                 folder = self.step_folder(step)
                 cells.check_digests(folder)
                 network.load_weights(folder / cells.WEIGHTS)
-            if step.fitted.weights:
-                network.load_weights(weights.prepared(step.fitted.weights, self.settings.data_dir))
+            if step.weights:
+                network.load_weights(weights.prepared(step.weights, self.settings.data_dir))
             self._networks[step] = network
         return self._networks[step]
 
@@ -107,11 +105,10 @@ class PhaseRun:
     def _training_images(self, condition: Condition, seed: int) -> ImageSet:
         """After those of the steps whose results are kept."""
         steps = kept(condition.steps)
-        if condition.fakes is None:
+        if condition.mixture is None:
             return self._after(TRAIN, steps)
-        reconstruct = partial(self.reconstructed, steps=(condition.fakes.step,))
-        images = fakes.with_reconstructions(self.data.train, condition.fakes, reconstruct, seed)
-        return self.reconstructed(images, steps)
+        reconstructions = self._after(TRAIN, (condition.mixture.step,))
+        return self.reconstructed(mixture.mixed(self.data.train, reconstructions, condition.mixture, seed), steps)
 
     def _after(self, split: str, steps: Steps) -> ImageSet:
         """The training or the validation images after `steps`."""

@@ -128,7 +128,7 @@ def card_of(folder: Path, recorded: dict) -> dict:
 
 def _weights_of(condition: Condition) -> dict[str, list[dict[str, str]]]:
     """Those that networks of its steps come with: whence, under which licence, and what they have seen."""
-    weights = dict.fromkeys(step.fitted.weights for step in condition.needed if step.fitted.weights)
+    weights = dict.fromkeys(step.weights for step in condition.needed if step.weights)
     listed = [{"name": of.name, "origin": of.origin, "licence": of.licence, "seen": of.seen} for of in weights if of]
     return {"weights": listed} if listed else {}
 

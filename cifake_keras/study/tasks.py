@@ -115,7 +115,7 @@ class StepTask(Task):
 def step_tasks(phase: PhaseRun, steps: Steps) -> list[Task]:
     """Those that fit the networks of `steps`, after what they need."""
     tasks: dict[Path, Task] = {}
-    for step in (step.fitted for step in steps if step.fitted.training):
+    for step in (step for step in steps if step.training):
         task = StepTask(phase, step)
         tasks |= {need.folder: need for need in [*task.needs(), task]}
     return list(tasks.values())
