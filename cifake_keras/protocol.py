@@ -10,7 +10,7 @@ import itertools
 import json
 import re
 import shlex
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -230,13 +230,29 @@ class Training:
 
 
 @dataclass(frozen=True)
+class Weights:
+    """What a network knows that is trained elsewhere.
+
+    files: name and SHA-256 of each. origin: the address of the folder that they are fetched from. seen: what it was
+    trained on.
+    """
+
+    name: str
+    files: tuple[tuple[str, str], ...]
+    origin: str
+    licence: str
+    seen: str
+
+
+@dataclass(frozen=True)
 class Step:
-    """Something that an image is put through on its way to the classifier; the file conditions/<name>.py does it.
+    """Something that an image is put through on its way to the classifier; the file conditions/<file>.py does it.
 
     settings: a dataclass of what shapes its result. range: of the pixels that it takes and gives. draws: how many
     numbers of chance an image needs, 0 where nothing is left to chance. stream: steps of other streams have other
-    chance. network: whether it has one, whose results are worth keeping; training: how the study fits that, None where
-    its weights come from elsewhere. training_only: test images do not take it. of: the step whose network it takes.
+    chance. network: whether it has one, whose results are worth keeping; training: how the study fits that; weights:
+    those that it comes with; with neither they are random. training_only: test images do not take it. of: the step
+    whose network it takes. file: the step's own name, unless one file does several steps, each with its `settings`.
     """
 
     name: str
@@ -249,6 +265,8 @@ class Step:
     training: Training | None = None
     training_only: bool = False
     of: "Step | None" = None
+    weights: Weights | None = None
+    file: str = ""
 
     @property
     def fitted(self) -> "Step":
@@ -285,6 +303,8 @@ class Step:
         if self.training:
             steps = [step.described() for step in self.training.steps]
             described["training"] = asdict(self.training) | {"steps": steps}
+        if self.weights:
+            described["weights"] = dict(self.weights.files)
         if self.training_only:
             described["training_only"] = True
         if self.of:
@@ -297,11 +317,23 @@ Steps = tuple[Step, ...]
 
 
 @dataclass(frozen=True)
+class ReconstructedFakes:
+    """What reconstructs photographs, and the share of the training fakes that give way to their reconstructions."""
+
+    step: Step
+    share: float = 0.5
+
+    def described(self) -> dict[str, Any]:
+        """As JSON records it."""
+        return {"share": self.share, "step": self.step.described()}
+
+
+@dataclass(frozen=True)
 class Condition:
     """A way of an image to the classifier.
 
     candidates: the hyper-parameters among which a sweep chooses, unless the classifier has its own. paper: whether it
-    is the paper's; the others are run where they are named.
+    is the paper's; the others are run where they are named. fakes: those of reconstructions that training has.
     """
 
     name: str
@@ -309,6 +341,22 @@ class Condition:
     steps: Steps
     candidates: tuple[Hyperparameters, ...]
     paper: bool = True
+    fakes: ReconstructedFakes | None = None
+
+    @property
+    def needed(self) -> Steps:
+        """All steps whose networks it needs."""
+        return (*self.steps, self.fakes.step) if self.fakes else self.steps
+
+    def described(self) -> dict[str, Any]:
+        """All that shapes its result, as JSON records it."""
+        described: dict[str, Any] = {"condition": self.name, "steps": [step.described() for step in self.steps]}
+        return described | ({"reconstructed_fakes": self.fakes.described()} if self.fakes else {})
+
+    def changed(self, change: Callable[[Step], Step]) -> "Condition":
+        """The condition with its steps changed."""
+        fakes = self.fakes and replace(self.fakes, step=change(self.fakes.step))
+        return replace(self, steps=tuple(map(change, self.steps)), fakes=fakes)
 
     def path(self, evaluation: str) -> Steps:
         """The steps of test images: as in training (matched), or those alone that leave nothing to chance (clean)."""
@@ -322,11 +370,11 @@ class Condition:
 
     def fitted_with(self, hyperparameters: Hyperparameters) -> "Condition":
         """The condition whose steps are fitted with these."""
-        return replace(self, steps=tuple(step.fitted_with(hyperparameters) for step in self.steps))
+        return self.changed(lambda step: step.fitted_with(hyperparameters))
 
     def seeded(self, seed: int) -> "Condition":
         """The condition as a cell of that seed has it."""
-        return replace(self, steps=tuple(step.seeded(seed) for step in self.steps))
+        return self.changed(lambda step: step.seeded(seed))
 
 
 def clean(steps: Steps) -> Steps:
@@ -398,6 +446,19 @@ class Autoencoder:
 
 
 @dataclass(frozen=True)
+class TinyAutoencoder:
+    """The settings of the steps of file `tiny_autoencoder`.
+
+    latents: channels of the latent. branch: whether the blocks at the smallest size have one with a normalisation.
+    side: the pixels to which images are enlarged for it.
+    """
+
+    latents: int
+    branch: bool
+    side: int = IMAGE_SIZE
+
+
+@dataclass(frozen=True)
 class Augmentation:
     """The settings of step `augmentation`. share: of the images that give way to their reconstruction."""
 
@@ -415,7 +476,7 @@ class Reading:
     def read(self, condition: Condition) -> Condition:
         """The condition under this reading."""
         replacements = {step.name: step for step in self.steps}
-        return replace(condition, steps=tuple(replacements.get(step.name, step) for step in condition.steps))
+        return condition.changed(lambda step: replacements.get(step.name, step))
 
 
 @dataclass(frozen=True)
@@ -676,6 +737,29 @@ AUTOENCODER = Step(
     training=Training(Hyperparameters(learning_rate=1e-3, l2=1e-4, epochs=5), steps=(PERTURBATION,)),
 )
 
+# The autoencoder of FLUX.2, distilled; for each pixel of its latent an image has 8 x 8.
+TAEF2 = Step(
+    "taef2",
+    "TAEF2",
+    TinyAutoencoder(latents=32, branch=True),
+    network=True,
+    weights=Weights(
+        "taef2",
+        (
+            ("taef2_encoder.pth", "10a4e1021e89d7551eaf161352da8dbd0b1aa83872ae28b150c1df1ce2f147b6"),
+            ("taef2_decoder.pth", "0a44a31e1ae59eb9dbf9359d24942fd3ef5928162c1800d97a28c61d51be0ab5"),
+        ),
+        "https://raw.githubusercontent.com/madebyollin/taesd/5cccb12dc72074a4be35680c3b108548a7c69978",
+        "MIT",
+        "what FLUX.2's autoencoder makes of images that its author does not name",
+    ),
+    file="tiny_autoencoder",
+)
+
+TAEF2_64 = replace(
+    TAEF2, name="taef2_64", title="TAEF2 by way of 64 px", settings=TinyAutoencoder(latents=32, branch=True, side=64)
+)
+
 # Stanciu and Ionescu (ICMR 2023, doi 10.1145/3592572.3592840): the autoencoder as augmentation.
 AUGMENTATION = Step(
     "augmentation",
@@ -687,6 +771,12 @@ AUGMENTATION = Step(
     training_only=True,
     of=AUTOENCODER,
 )
+AUGMENTATION_TAEF2 = replace(AUGMENTATION, name="augmentation_taef2", of=TAEF2, file="augmentation")
+
+
+def _reconstructed(name: str, title: str, step: Step) -> Condition:
+    """Photographs' reconstructions by a step as fakes; test images come as they are."""
+    return Condition(name, title, (), _PLAIN, paper=False, fakes=ReconstructedFakes(step))
 
 
 def _candidates(learning_rates: Iterable[float], l2s: Iterable[float], epochs: int) -> tuple[Hyperparameters, ...]:
@@ -705,6 +795,11 @@ CONDITIONS = {
         Condition("autoencoded", "AEC", (AUTOENCODER,), _AUTOENCODED),
         Condition("perturbed_autoencoded", "Aug. + AEC", (PERTURBATION, AUTOENCODER), _AUTOENCODED),
         Condition("autoencoder_augmented", "AE augmentation", (AUGMENTATION,), _PLAIN, paper=False),
+        Condition("autoencoder_augmented_taef2", "TAEF2 augmentation", (AUGMENTATION_TAEF2,), _PLAIN, paper=False),
+        _reconstructed("reconstructions_as_fakes", "AE fakes", AUTOENCODER),
+        _reconstructed("reconstructions_as_fakes_taef2", "TAEF2 fakes", TAEF2),
+        Condition("taef2", "TAEF2", (TAEF2,), _AUTOENCODED, paper=False),
+        Condition("taef2_64", "TAEF2 by way of 64 px", (TAEF2_64,), _AUTOENCODED, paper=False),
     )
 }
 
@@ -714,6 +809,7 @@ PAPER_CONDITIONS = [condition.name for condition in CONDITIONS.values() if condi
 REFERENCES = ("baseline", "perturbed")
 
 STEPS = {step.name: step for condition in CONDITIONS.values() for step in condition.steps}
+WEIGHTS = {step.weights.name: step.weights for step in STEPS.values() if step.weights}
 PAPER_STEPS = [step for step in STEPS.values() if any(step in CONDITIONS[name].steps for name in PAPER_CONDITIONS)]
 
 

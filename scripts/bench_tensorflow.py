@@ -130,8 +130,15 @@ def _scorer(condition: str):
     from cifake_keras import models, protocol
     from cifake_keras.evaluation.scorer import Scorer
 
-    networks = _networks({step for path in protocol.PATHS.values() for step in path})
+    networks = _networks({step for path in _paths() for step in path})
     return Scorer(models.build("paper"), networks, protocol.CONDITIONS[condition].range)
+
+
+def _paths() -> list:
+    """Those of the paper's conditions, on which every cell is examined."""
+    from cifake_keras import protocol
+
+    return list(protocol.paths(protocol.CONDITIONS[name] for name in protocol.PAPER_CONDITIONS).values())
 
 
 def examination_speed(path: Path, count: int) -> float:
@@ -142,7 +149,7 @@ def examination_speed(path: Path, count: int) -> float:
     score, images, pixels = _scorer("baseline"), _images(path, count), np.load(path)[:count]
 
     def examine():
-        for steps in protocol.PATHS.values():
+        for steps in _paths():
             score(images, steps)
         for family, alteration in protocol.ALTERATIONS.items():
             for level in alteration.levels:

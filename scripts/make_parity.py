@@ -8,7 +8,7 @@ Needs PyTorch (`pip install '.[bench]'`); the tests do not. Run it from the top 
 import numpy as np
 import parity
 import torch
-from pytorch_networks import autoencoder, classifier
+from pytorch_networks import TinyAutoencoder, autoencoder, classifier
 from torch import nn
 
 
@@ -44,6 +44,15 @@ def losses() -> np.ndarray:
     return np.array(values, np.float32)
 
 
+def tiny(latents: int, branch: bool) -> np.ndarray:
+    """What a tiny autoencoder with the weights of tests/parity.py makes of the images."""
+    network = TinyAutoencoder(latents, branch)
+    tensors = {name: torch.from_numpy(of) for name, of in parity.tiny_autoencoder(latents, branch).items()}
+    network.load_state_dict(tensors)
+    with torch.no_grad():
+        return network(torch.from_numpy(parity.images()[:2]).permute(0, 3, 1, 2)).permute(0, 2, 3, 1).numpy()
+
+
 def main() -> None:
     images = torch.from_numpy(parity.images()).permute(0, 3, 1, 2)
     network = with_weights(classifier(), parity.parameters(parity.CLASSIFIER, 1))
@@ -52,7 +61,8 @@ def main() -> None:
         logits = network(images).numpy()
         reconstructions = coder(2 * images - 1).permute(0, 2, 3, 1).numpy()
     training = {"optimised": optimised(), "losses": losses()}
-    np.savez_compressed(parity.FIXTURE, logits=logits, reconstructions=reconstructions, **training)
+    of_tiny = {f"tiny-{latents}": tiny(latents, branch) for latents, branch in parity.TINY}
+    np.savez_compressed(parity.FIXTURE, logits=logits, reconstructions=reconstructions, **training, **of_tiny)
 
 
 if __name__ == "__main__":

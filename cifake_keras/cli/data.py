@@ -14,7 +14,7 @@ from cifake_keras.sources import BUILDERS
 if TYPE_CHECKING:
     from rich.table import Table
 
-_ALL = "all"
+_ALL, _WEIGHTS = "all", "weights"
 
 
 @click.group()
@@ -23,7 +23,8 @@ def data() -> None:
 
 
 @data.command("prepare")
-@click.argument("source", type=click.Choice([*BUILDERS, _ALL]))
+@click.argument("source", type=click.Choice([*BUILDERS, _ALL, _WEIGHTS]))
+@click.argument("name", required=False, type=click.Choice(protocol.WEIGHTS))
 @click.option(
     "--from",
     "origin",
@@ -39,6 +40,7 @@ def data() -> None:
 @options.data_dir
 def prepare(
     source: str,
+    name: str | None,
     origin: Path | None,
     mirror: str | None,
     kaggle: bool,
@@ -50,12 +52,22 @@ def prepare(
 ) -> None:
     """Decode the images of SOURCE once and keep them as a TFDS data set below the data folder.
 
-    SOURCE all: each source of the study whose archive is found somewhere below the folder --from.
+    SOURCE all: each source of the study whose archive is found somewhere below the folder --from. SOURCE weights: those
+    of a network that was trained elsewhere, NAME; --from is the folder of its files.
     """
+    if (source == _WEIGHTS) != bool(name):
+        raise click.UsageError(
+            f"SOURCE weights takes a NAME ({', '.join(protocol.WEIGHTS)}), and no other SOURCE does."
+        )
+    if name and (strict or beam):
+        raise click.UsageError("weights are no images: leave --strict and --beam out.")
     if source != "image_folder" and (generator or photographs):
         raise click.UsageError("--generator and --photographs go with image_folder alone.")
     if kaggle and (source != "cifake" or origin or mirror):
         raise click.UsageError("--kaggle goes with cifake alone, and not with --from or --mirror.")
+    if name:
+        _prepare_weights(name, origin, mirror, data_dir)
+        return
     if source == "procedural":
         if origin or beam:
             raise click.UsageError("procedural images are made, not read: leave --from and --beam out.")
@@ -74,6 +86,19 @@ def prepare(
         prepared.prepare(source, data_dir, origin=origin, **chosen)
     else:
         _fetch_and_prepare(source, data_dir, mirror, kaggle, chosen)
+
+
+def _prepare_weights(name: str, origin: Path | None, mirror: str | None, data_dir: Path) -> None:
+    from cifake_keras.runtime import processes
+    from cifake_keras.sources.fetching import origins
+
+    processes.import_tensorflow()
+    from cifake_keras.conditions import weights
+
+    of = protocol.WEIGHTS[name]
+    step = next(step for step in protocol.STEPS.values() if step.weights == of)
+    folder = origin or origins.fetch_weights(of, data_dir / "downloads", mirror)
+    click.echo(weights.prepare(of, step, data_dir, folder))
 
 
 def _make_procedural(data_dir: Path) -> None:
@@ -112,7 +137,7 @@ def _one_class(generator: str | None, photographs: str | None) -> dict[str, str]
 @data.command("list")
 @options.data_dir
 def list_(data_dir: Path) -> None:
-    """List the sources: their images, what they are for, their licence, and how to get them."""
+    """List the sources: their images, what they are for, their licence, and how to get them; weights too."""
     from rich.console import Console
 
     Console(markup=False, emoji=False).print(_table(data_dir))
@@ -125,6 +150,14 @@ def list_(data_dir: Path) -> None:
         terms = [f"{names}, from {origin}", f"licence: {licence}", *(f"each image: {step}" for step in steps)]
         click.echo("\n" + "\n".join(map(click.wrap_text, terms if origin else [names])))
         click.echo("\n".join(dict.fromkeys(source.command for source in sources)))
+    for weights in protocol.WEIGHTS.values():
+        terms = [
+            f"weights {weights.name}, from {weights.origin}",
+            f"licence: {weights.licence}",
+            f"seen: {weights.seen}",
+        ]
+        click.echo("\n" + "\n".join(map(click.wrap_text, terms)))
+        click.echo(f"cifake-keras data prepare weights {weights.name}")
 
 
 def _table(data_dir: Path) -> "Table":

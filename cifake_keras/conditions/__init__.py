@@ -2,5 +2,6 @@
 
 A file has `apply(images, draws, network, settings)`: images float32 [batch, 32, 32, 3] in the step's range, which they
 keep; draws float32 [batch, the step's number of draws], uniform in [0, 1), or None; the step's network, or None; the
-step's settings. Where a step has a network, `network(settings, seed, precision)` builds it.
+step's settings. Where a step has a network, `network(settings, seed, precision)` builds it; where that comes with
+weights, `convert(originals, network)` gives it those of their authors' files.
 """

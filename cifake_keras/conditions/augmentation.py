@@ -4,13 +4,15 @@ Stanciu and Ionescu, Autoencoder-based Data Augmentation for Deepfake Detection,
 10.1145/3592572.3592840), section 3.
 """
 
-import keras
+from collections.abc import Callable
+
 import tensorflow as tf
 
 from cifake_keras.protocol import Augmentation
 
 
-def apply(images: tf.Tensor, draws: tf.Tensor, network: keras.Model, settings: Augmentation) -> tf.Tensor:
-    """Each image, or with the chance of the settings its reconstruction. network: takes and gives [-1, 1]."""
-    reconstructed = (network(2 * images - 1) + 1) / 2
-    return tf.where(draws[:, :, None, None] < settings.share, reconstructed, images)
+def apply(
+    images: tf.Tensor, draws: tf.Tensor, network: Callable[[tf.Tensor], tf.Tensor], settings: Augmentation
+) -> tf.Tensor:
+    """Each image, or with the chance of the settings its reconstruction."""
+    return tf.where(draws[:, :, None, None] < settings.share, network(images), images)

@@ -4,7 +4,7 @@ tf.data's own map functions stay on the host; a layer runs where the model runs.
 """
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import ModuleType
 
 import keras
@@ -19,9 +19,9 @@ Networks = Mapping[str, keras.Model]
 _NO_DRAWS: Mapping[str, tf.Tensor] = {}
 
 
-def build(step: Step, precision: str = "float32", seed: int = 0) -> keras.Sequential:
-    """The network of a step, with weights drawn by `seed` where the study trains it."""
-    return _module(step.fitted).network(step.fitted.settings, seed, precision)
+def build(step: Step, precision: str = "float32", seed: int = 0) -> keras.Model:
+    """The network of a step, with weights drawn by `seed`."""
+    return module(step.fitted).network(step.fitted.settings, seed, precision)
 
 
 def in_precision(steps: Steps, networks: Networks, precision: str) -> Networks:
@@ -31,8 +31,9 @@ def in_precision(steps: Steps, networks: Networks, precision: str) -> Networks:
     }
 
 
-def _module(step: Step) -> ModuleType:
-    return importlib.import_module(f"cifake_keras.conditions.{step.name}")
+def module(step: Step) -> ModuleType:
+    """The file that does a step."""
+    return importlib.import_module(f"cifake_keras.conditions.{step.file or step.name}")
 
 
 def to_unit(images: tf.Tensor) -> tf.Tensor:
@@ -61,9 +62,18 @@ def walk(
     """
     for step in steps:
         images = to_range(images, start, step.range)
-        images = _module(step).apply(images, draws.get(step.name), networks.get(step.name), step.settings)
+        images = module(step).apply(images, draws.get(step.name), _network(step, networks), step.settings)
         start = step.range
     return to_range(images, start, end)
+
+
+def _network(step: Step, networks: Networks) -> Callable[[tf.Tensor], tf.Tensor] | None:
+    """That of a step, or None. It takes and gives the step's own range, also where it is another step's."""
+    network = networks.get(step.name)
+    if network is None or step.of is None:
+        return network
+    own, others = step.range, step.of.range
+    return lambda images: to_range(network(to_range(images, own, others)), others, own)
 
 
 def batch_walk(batch: dict, steps: Steps, networks: Networks, end: Range, taken: Steps = ()) -> tf.Tensor:

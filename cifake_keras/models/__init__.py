@@ -23,7 +23,7 @@ def build(name: str, seed: int = 0, precision: str = "float32") -> keras.Sequent
     return network
 
 
-def with_weights(network: keras.Sequential, source: keras.Sequential) -> keras.Sequential:
+def with_weights(network: keras.Model, source: keras.Model) -> keras.Model:
     """`network` with the weights of `source`, which has the same layers, in whatever precision."""
     network.set_weights(source.get_weights())
     return network

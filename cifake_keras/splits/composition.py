@@ -58,6 +58,18 @@ class ImageSet:
         """The same examples with other images, [len(self), 32, 32, 3], which have taken `steps`."""
         return ImageSet(self.examples.assign(source="", row=np.arange(len(self))), {"": images}, steps)
 
+    def subset(self, places: np.ndarray) -> "ImageSet":
+        """Those at the positions of `places`, in that order."""
+        return ImageSet(self.examples.iloc[places].reset_index(drop=True), self.stores, self.steps)
+
+    def replaced(self, places: np.ndarray, images: np.ndarray) -> "ImageSet":
+        """The same examples, those at the positions of `places` with other images, [len(places), 32, 32, 3]."""
+        examples = self.examples.copy()
+        examples.iloc[places, examples.columns.get_indexer(["source", "row"])] = [
+            ("replaced", row) for row in range(len(places))
+        ]
+        return ImageSet(examples, {**self.stores, "replaced": images}, self.steps)
+
     @cached_property
     def _places(self) -> tuple[np.ndarray, np.ndarray]:
         """Of each example: the number of its store, and its row in there."""

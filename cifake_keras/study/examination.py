@@ -88,10 +88,12 @@ class ExaminedPhase(PhaseRun):
             counts = f"{images.count(REAL):,} real, {images.count(FAKE):,} fake" if images else "left out"
             say(f"{self.phase.title}, test {test.title}: {counts}{without}")
 
-    def paths(self, seed: int) -> dict[str, Steps]:
-        """Those that cells of a seed can take: a grid of the plain conditions alone has no autoencoder."""
-        conditions = [self.settings.condition(name).seeded(seed) for name in protocol.CONDITIONS]
-        return {name: path for name, path in protocol.paths(conditions).items() if all(map(self._is_there, path))}
+    def paths(self, cell: Cell) -> dict[str, Steps]:
+        """Its own, and those of the paper that it can take: a grid of the plain conditions alone has no autoencoder."""
+        conditions = {name: self.settings.condition(name).seeded(cell.seed) for name in protocol.CONDITIONS}
+        wanted = protocol.paths(conditions[name] for name in (*protocol.PAPER_CONDITIONS, cell.condition)).values()
+        named = protocol.paths(conditions.values())
+        return {name: path for name, path in named.items() if path in wanted and all(map(self._is_there, path))}
 
     def _is_there(self, step: protocol.Step) -> bool:
         return not step.fitted.training or (self.step_folder(step) / cells.WEIGHTS).exists()
@@ -194,7 +196,7 @@ class ExaminationTask(Task):
     def __init__(self, phase: ExaminedPhase, cell: Cell):
         super().__init__(phase, f"{cell} examined", cells.examination_folder(phase.settings.results_dir, cell))
         self.phase: ExaminedPhase = phase
-        self.cell, self.condition, self.paths = cell, phase.condition(cell), phase.paths(cell.seed)
+        self.cell, self.condition, self.paths = cell, phase.condition(cell), phase.paths(cell)
         self._check_cell()
 
     def _check_cell(self) -> None:

@@ -17,9 +17,8 @@ from cifake_keras.study.tasks import CellTask, StepTask, Task
 def run(wanted: Iterable[Cell], settings: Settings, executor: Executor) -> None:
     """Runs what is not done, then exports and draws examples of each phase.
 
-    Raises UserError where images are missing, a finished cell was made with other settings, or a SavedModel of other
-    results would be replaced; Unfinished where a cell
-    failed, when all the others are done and exported.
+    Raises UserError where images or weights are missing, a finished cell was made with other settings, or a SavedModel
+    of other results would be replaced; Unfinished where a cell failed, when all the others are done and exported.
     """
     wanted = list(wanted)
     phases = _phases(wanted, settings)
@@ -27,6 +26,7 @@ def run(wanted: Iterable[Cell], settings: Settings, executor: Executor) -> None:
         phase.introduce()
     for cell in wanted:
         require_own(phases[cell.phase], cell.condition)
+        phases[cell.phase].require_weights(cell)
     listed = _cells(wanted, phases)
     for task in listed:
         if task.done():

@@ -1,13 +1,14 @@
 """What the tasks of a phase share: its images, the networks of its steps, its part of every configuration."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import keras
 import numpy as np
 import pandas as pd
 
-from cifake_keras.conditions import path, reconstructions
+from cifake_keras.conditions import fakes, path, reconstructions, weights
 from cifake_keras.protocol import MATCHED, TRAIN, VALIDATION, Condition, Hyperparameters, Step, Steps, kept
 from cifake_keras.records import cells
 from cifake_keras.records.cells import Cell
@@ -38,7 +39,7 @@ class PhaseRun:
             "reading": settings.reading,
             "data": self.data.data,
         }
-        self._networks: dict[Step, keras.Sequential] = {}
+        self._networks: dict[Step, keras.Model] = {}
         self._kept: dict[tuple[str, Steps], ImageSet] = {}
 
     def introduce(self) -> None:
@@ -56,8 +57,7 @@ class PhaseRun:
 
     def config_of(self, cell: Cell) -> dict:
         """What a cell shares with the others of its condition and classifier."""
-        steps = [step.described() for step in self.condition(cell).steps]
-        return {**self.config, "condition": cell.condition, "classifier": cell.classifier, "steps": steps}
+        return {**self.config, "classifier": cell.classifier, **self.condition(cell).described()}
 
     def condition(self, cell: Cell) -> Condition:
         return self.settings.condition(cell.condition).seeded(cell.seed)
@@ -74,13 +74,21 @@ class PhaseRun:
         fitted = step.fitted
         return cells.step_folder(self.settings.results_dir, self.phase.name, fitted.name, fitted.seed)
 
-    def _network(self, step: Step) -> keras.Sequential:
+    def require_weights(self, cell: Cell) -> None:
+        """Raises UserError where those that networks of its steps come with are not prepared."""
+        for step in self.condition(cell).needed:
+            if step.fitted.weights:
+                weights.prepared(step.fitted.weights, self.settings.data_dir)
+
+    def _network(self, step: Step) -> keras.Model:
         if step not in self._networks:
             network = path.build(step)
             if step.fitted.training:
                 folder = self.step_folder(step)
                 cells.check_digests(folder)
                 network.load_weights(folder / cells.WEIGHTS)
+            if step.fitted.weights:
+                network.load_weights(weights.prepared(step.fitted.weights, self.settings.data_dir))
             self._networks[step] = network
         return self._networks[step]
 
@@ -89,12 +97,21 @@ class PhaseRun:
     ) -> list[tuple[keras.Sequential, pd.DataFrame]]:
         """A network and its history for each candidate; see `classifiers.train`."""
         condition = self.condition(cell)
-        images = self._after(TRAIN, kept(condition.steps))
+        images = self._training_images(condition, cell.seed)
         validation = self._after(VALIDATION, kept(condition.path(MATCHED)))
         networks = self.networks(condition.steps)
         return classifiers.train(
             images, validation, condition, cell.classifier, networks, candidates, cell.seed, session
         )
+
+    def _training_images(self, condition: Condition, seed: int) -> ImageSet:
+        """After those of the steps whose results are kept."""
+        steps = kept(condition.steps)
+        if condition.fakes is None:
+            return self._after(TRAIN, steps)
+        reconstruct = partial(self.reconstructed, steps=(condition.fakes.step,))
+        images = fakes.with_reconstructions(self.data.train, condition.fakes, reconstruct, seed)
+        return self.reconstructed(images, steps)
 
     def _after(self, split: str, steps: Steps) -> ImageSet:
         """The training or the validation images after `steps`."""

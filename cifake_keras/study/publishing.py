@@ -117,12 +117,20 @@ def card_of(folder: Path, recorded: dict) -> dict:
         "threshold": protocol.THRESHOLD,
         "threshold_choice": "fixed before any test, not tuned",
         **{key: recorded[key] for key in _TAKEN},
+        **_weights_of(protocol.CONDITIONS[recorded["condition"]]),
         "chosen": "the best validation accuracy of all seeds and classifiers",
         "in_sample": next(iter(recorded["tests"])),
         "tests": _with_intervals(folder, recorded["tests"]),
         "interval": "95%, over test images alone: what another training would change is not in it",
         "limits": LIMITS,
     }
+
+
+def _weights_of(condition: Condition) -> dict[str, list[dict[str, str]]]:
+    """Those that networks of its steps come with: whence, under which licence, and what they have seen."""
+    weights = dict.fromkeys(step.fitted.weights for step in condition.needed if step.fitted.weights)
+    listed = [{"name": of.name, "origin": of.origin, "licence": of.licence, "seen": of.seen} for of in weights if of]
+    return {"weights": listed} if listed else {}
 
 
 def _with_intervals(folder: Path, tests: dict) -> dict:

@@ -103,7 +103,7 @@ def _needed(cell: Cell, results_dir: Path) -> Iterator[tuple[Path, str]]:
     """The groups of a sweep, which only the run knows of before it begins, when one has begun."""
     swept = cells.sweep_folder(results_dir, cell)
     seeds = [protocol.SWEEP_SEED] * swept.exists() + [cell.seed]
-    for step in (step.fitted for step in protocol.CONDITIONS[cell.condition].steps):
+    for step in (step.fitted for step in protocol.CONDITIONS[cell.condition].needed):
         for seed in seeds if step.training else ():
             folder = cells.step_folder(results_dir, cell.phase, step.name, seed)
             yield folder, f"{cell.phase} {step.name} seed {seed}"

@@ -130,7 +130,7 @@ class _OfCell(Task):
         self.sweep_folder = cells.sweep_folder(phase.settings.results_dir, cell)
 
     def needs(self) -> list[Task]:
-        return step_tasks(self.phase, self.condition.steps)
+        return step_tasks(self.phase, self.condition.needed)
 
 
 class SweepTask(_OfCell):

@@ -18,9 +18,9 @@ _SHIFTS = [(row, column) for row in range(SIDE) for column in range(SIDE)]
 _NONE = len(_SHIFTS)
 
 
-def forward(network: keras.Sequential, images: tf.Tensor) -> tf.Tensor:
+def forward(network: keras.Model, images: tf.Tensor) -> tf.Tensor:
     """`network(images)`, and its gradient, within float error."""
-    if network.layers[0].compute_dtype != "float32" or tf.config.list_physical_devices("GPU"):
+    if not _is_cheaper(network):
         return network(images, training=True)
     remaining = list(network.layers)
     while remaining:
@@ -34,6 +34,11 @@ def forward(network: keras.Sequential, images: tf.Tensor) -> tf.Tensor:
         else:
             images = layer(images)
     return images
+
+
+def _is_cheaper(network: keras.Model) -> bool:
+    on_processor = not tf.config.list_physical_devices("GPU")
+    return isinstance(network, keras.Sequential) and network.layers[0].compute_dtype == "float32" and on_processor
 
 
 def _are_fused(layer: layers.Layer, following: layers.Layer) -> bool:

@@ -326,9 +326,9 @@ def test_list_says_what_there_is_and_what_for(data_dir, columns):
 def test_list_tells_of_each_source_its_licence_and_how_to_get_it(data_dir):
     _, below = listed(data_dir)
     assert below[below.index("licence: MIT") + 1] == "cifake-keras data prepare cifake"
-    assert [line for line in below if line.startswith("cifake-keras ")] == list(
-        dict.fromkeys(source.command for source in protocol.SOURCES.values())
-    )
+    commands = list(dict.fromkeys(source.command for source in protocol.SOURCES.values()))
+    commands += [f"cifake-keras data prepare weights {name}" for name in protocol.WEIGHTS]
+    assert [line for line in below if line.startswith("cifake-keras ")] == commands
 
 
 def test_list_knows_what_is_whole_and_what_was_cut_off(tmp_path):

@@ -23,7 +23,7 @@ from pathlib import Path
 import pytest
 from support import REAL_DATA, cifake_members, command, picture, write_zip
 
-from cifake_keras.protocol import SOURCES
+from cifake_keras.protocol import SOURCES, Weights
 from cifake_keras.runtime.errors import UserError
 from cifake_keras.sources import reading
 from cifake_keras.sources.fetching import multipart, origins
@@ -667,3 +667,14 @@ def test_real_cifake_from_kaggle_is_known(kaggle, tmp_path):
     kaggle.files[DOWNLOAD] = (Path(REAL_DATA) / "cifake" / "archive.zip").read_bytes()
     assert (origins.fetch("cifake", tmp_path, kaggle=True) / "train" / "REAL").is_dir()
     shutil.rmtree(tmp_path / "cache")
+
+
+def test_weights_come_file_by_file_and_are_those_that_were_published(tmp_path):
+    with serving({"/a.pth": CONTENT, "/b.pth": CONTENT}) as server:
+        right = Weights("right", (("a.pth", DIGEST), ("b.pth", DIGEST)), server.address, "MIT", "nothing")
+        folder = origins.fetch_weights(right, tmp_path)
+        assert {file.name for file in folder.iterdir()} == {"a.pth", "b.pth"}
+        with pytest.raises(UserError, match="another SHA-256"):
+            origins.fetch_weights(replace(right, name="other", files=(("a.pth", "0" * 64),)), tmp_path)
+        with pytest.raises(UserError, match=r"c\.pth from .* by hand and give their folder with --from"):
+            origins.fetch_weights(replace(right, name="absent", files=(("c.pth", DIGEST),)), tmp_path)

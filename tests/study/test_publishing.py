@@ -38,6 +38,14 @@ def test_a_metric_that_a_cell_lacks_is_computed_from_its_predictions_and_the_oth
     assert low < metrics.metrics(labels, probability)["auc"] < high
 
 
+def test_a_card_names_the_weights_of_others_and_their_licence(finished):
+    folder, *_ = finished
+    recorded = files.read_json(folder / cells.METRICS)
+    assert "weights" not in publishing.card_of(folder, recorded)
+    (weights,) = publishing.card_of(folder, recorded | {"condition": "autoencoder_augmented_taef2"})["weights"]
+    assert weights["licence"] == "MIT" and "madebyollin/taesd" in weights["origin"]
+
+
 @pytest.mark.parametrize(
     ("cut", "reason"),
     [

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from cifake_keras.protocol import SOURCES, wanted
+from cifake_keras.protocol import SOURCES, Weights, wanted
 from cifake_keras.runtime.errors import UserError
 from cifake_keras.runtime.progress import say
 from cifake_keras.sources import reading, walk
@@ -191,6 +191,25 @@ def fetch(dataset: str, folder: Path, mirror: str | None = None, kaggle: bool = 
             f"{source.name} cannot be fetched: {error}; run the command again to go on from there, or fetch "
             f"{origin.address} by hand and give its zip archive, or the folder with its images, with --from."
         ) from error
+
+
+def fetch_weights(weights: Weights, folder: Path, mirror: str | None = None) -> Path:
+    """Fetches the files of a network's weights into a folder of their own in `folder`, and returns that.
+
+    mirror: as `fetch` takes it. Raises UserError where they cannot be fetched, or are not those that were published.
+    """
+    say(f"weights {weights.name}, from {weights.origin}\nlicence: {weights.licence}")
+    target = folder / weights.name
+    try:
+        for file, digest in weights.files:
+            download(_mirrored(f"{weights.origin}/{file}", mirror), target / file, digest=digest)
+    except Unavailable as error:
+        names = " and ".join(file for file, _ in weights.files)
+        raise UserError(
+            f"The weights {weights.name} cannot be fetched: {error}; fetch {names} from {weights.origin} by hand "
+            "and give their folder with --from."
+        ) from error
+    return target
 
 
 def _mirrored(address: str, mirror: str | None) -> str:
