@@ -920,6 +920,7 @@ CLASSIFIERS = {
         Classifier("bird_lotfi", "Bird & Lotfi's CNN", settings=Topology()),
         *(replace(topology, network="bird_lotfi") for topology in _topologies()),
         *(_head("linear", "linear probe", _PROBED, backbone) for backbone in BACKBONES.values()),
+        *(_head("neighbours", "nearest neighbours", _PROBED[:1], backbone) for backbone in _PRETRAINED),
     )
 }
 
