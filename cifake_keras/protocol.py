@@ -892,6 +892,7 @@ PAPER_STEPS = [step for step in STEPS.values() if any(step in CONDITIONS[name].s
 
 # Of linear probes: an epoch is a fit to the end.
 _PROBED = _candidates((0.0,), (1e-1, 1e-2, 1e-3, 1e-4, 1e-5), epochs=1)
+_DENSE = _candidates((1e-2, 1e-3, 1e-4), (1e-3, 1e-4), epochs=20)
 
 
 def _head(network: str, title: str, candidates: tuple[Hyperparameters, ...], backbone: Step) -> Classifier:
@@ -921,6 +922,7 @@ CLASSIFIERS = {
         *(replace(topology, network="bird_lotfi") for topology in _topologies()),
         *(_head("linear", "linear probe", _PROBED, backbone) for backbone in BACKBONES.values()),
         *(_head("neighbours", "nearest neighbours", _PROBED[:1], backbone) for backbone in _PRETRAINED),
+        *(_head("dense", "the paper's dense layers", _DENSE, backbone) for backbone in _PRETRAINED),
     )
 }
 
