@@ -488,6 +488,18 @@ class Clip:
 
 
 @dataclass(frozen=True)
+class Application:
+    """The settings of the steps of file `applications`: a network of keras.applications, and the module that has it.
+
+    side: as that of `Clip`.
+    """
+
+    network: str
+    module: str
+    side: int = 224
+
+
+@dataclass(frozen=True)
 class Head:
     """The settings of a classifier that has a backbone. features: how many it takes."""
 
@@ -844,6 +856,24 @@ PAPER_CONDITIONS = [condition.name for condition in CONDITIONS.values() if condi
 # The conditions that others are compared with: without anything, and with what an autoencoder is said to better.
 REFERENCES = ("baseline", "perturbed")
 
+_IMAGENET = "the 1.28 million photographs of ImageNet, of which ours of ImageNet are a part"
+
+
+def _application(network: str, module: str, features: int, folder: str, file: str, licence: str) -> Step:
+    """A network of keras.applications, whose weights lie in that folder of its server."""
+    name, origin = network.lower(), f"https://storage.googleapis.com/{folder}"
+    return Step(
+        name,
+        network,
+        Application(network, module),
+        network=True,
+        weights=Weights(name, ((file, ""),), origin, licence, _IMAGENET),
+        file="applications",
+        gives=(features,),
+        folder="models.backbones",
+    )
+
+
 _CLIP_SEEN = "400 million pictures of the web with their captions, until 2021"
 
 
@@ -881,6 +911,38 @@ _PRETRAINED = (
     CLIP_VIT_B16,
     _variant(CLIP_VIT_B16, "clip_vit_b16_112", "CLIP ViT-B/16 at 112 px", Clip(side=112)),
     _variant(CLIP_VIT_B16, "clip_vit_b16_hidden", "CLIP ViT-B/16 before its projection", Clip(projected=False), 768),
+    _application(
+        "VGG16",
+        "vgg16",
+        512,
+        "tensorflow/keras-applications/vgg16",
+        "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5",
+        "CC BY 4.0",
+    ),
+    _application(
+        "ResNet50",
+        "resnet50",
+        2048,
+        "tensorflow/keras-applications/resnet",
+        "resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5",
+        "MIT",
+    ),
+    _application(
+        "MobileNet",
+        "mobilenet",
+        1024,
+        "tensorflow/keras-applications/mobilenet",
+        "mobilenet_1_0_224_tf_no_top.h5",
+        "Apache-2.0",
+    ),
+    _application(
+        "EfficientNetB0",
+        "efficientnet",
+        1280,
+        "keras-applications",
+        "efficientnetb0_notop.h5",
+        "Apache-2.0",
+    ),
 )
 
 

@@ -29,6 +29,7 @@ from cifake_keras.protocol import (
     READINGS,
     REAL,
     SOURCES,
+    Application,
     Condition,
     Step,
 )
@@ -188,7 +189,7 @@ def test_a_source_can_be_prepared(name):
 
 def _small(step: Step) -> Step:
     """A backbone that a test has time for."""
-    return replace(step, settings=replace(step.settings, side=112))
+    return replace(step, settings=replace(step.settings, side=64 if isinstance(step.settings, Application) else 112))
 
 
 # A step of each network: with and without weights, and at any size, it is the same.
