@@ -500,6 +500,20 @@ class Application:
 
 
 @dataclass(frozen=True)
+class Transformer:
+    """The settings of the steps of file `hub`: a network of keras-hub and its arguments.
+
+    mean, deviation: of its training images, by channel. side: as that of `Clip`.
+    """
+
+    network: str
+    arguments: tuple[tuple[str, int | bool], ...]
+    mean: tuple[float, float, float]
+    deviation: tuple[float, float, float]
+    side: int = 224
+
+
+@dataclass(frozen=True)
 class Head:
     """The settings of a classifier that has a backbone. features: how many it takes."""
 
@@ -874,6 +888,29 @@ def _application(network: str, module: str, features: int, folder: str, file: st
     )
 
 
+def _transformer(name: str, title: str, preset: str, licence: str, seen: str, settings: Transformer) -> Step:
+    """A vision transformer of keras-hub with the weights of a preset."""
+    origin, features = f"https://huggingface.co/keras/{preset}/resolve/main", dict(settings.arguments)["hidden_dim"]
+    return Step(
+        name,
+        title,
+        settings,
+        network=True,
+        weights=Weights(name, (("config.json", ""), ("model.weights.h5", "")), origin, licence, seen),
+        file="hub",
+        gives=(features,),
+        folder="models.backbones",
+    )
+
+
+def _tower(patch_size: int, width: int, blocks: int, **others: int | bool) -> tuple[tuple[str, int | bool], ...]:
+    """The arguments of a vision transformer, whose heads are 64 wide."""
+    sizes = {"patch_size": patch_size, "hidden_dim": width, "num_layers": blocks, "num_heads": width // 64}
+    return tuple((sizes | {"intermediate_dim": 4 * width} | others).items())
+
+
+_CLIP_PIXELS = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
+_IMAGENET_PIXELS = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _CLIP_SEEN = "400 million pictures of the web with their captions, until 2021"
 
 
@@ -942,6 +979,38 @@ _PRETRAINED = (
         "keras-applications",
         "efficientnetb0_notop.h5",
         "Apache-2.0",
+    ),
+    _transformer(
+        "clip_vit_l14",
+        "CLIP ViT-L/14",
+        "clip_vit_large_patch14",
+        "MIT",
+        _CLIP_SEEN,
+        Transformer("CLIPVisionEncoder", _tower(14, 1024, 24), *_CLIP_PIXELS),
+    ),
+    _transformer(
+        "dinov2",
+        "DINOv2 ViT-L/14",
+        "dinov2_large",
+        "Apache-2.0",
+        "142 million images, photographs for the most part, ImageNet's among them",
+        Transformer("DINOV2Backbone", _tower(14, 1024, 24), *_IMAGENET_PIXELS),
+    ),
+    _transformer(
+        "dinov3",
+        "DINOv3 ViT-L/16",
+        "dinov3_vit_large_lvd1689m",
+        "DINOv3 License",
+        "1,689 million images of the web, until 2025: generated ones may be among them",
+        Transformer("DINOV3Backbone", _tower(16, 1024, 24, use_key_bias=False), *_IMAGENET_PIXELS),
+    ),
+    _transformer(
+        "siglip",
+        "SigLIP ViT-B/16",
+        "siglip_base_patch16_224",
+        "Apache-2.0",
+        "pictures of the web with their captions (WebLI), until 2023",
+        Transformer("SigLIPVisionEncoder", _tower(16, 768, 12), (0.5,) * 3, (0.5,) * 3),
     ),
 )
 

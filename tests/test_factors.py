@@ -32,6 +32,7 @@ from cifake_keras.protocol import (
     Application,
     Condition,
     Step,
+    Transformer,
 )
 from cifake_keras.sources import BUILDERS, Provider
 from cifake_keras.splits.draws import draw
@@ -189,7 +190,12 @@ def test_a_source_can_be_prepared(name):
 
 def _small(step: Step) -> Step:
     """A backbone that a test has time for."""
-    return replace(step, settings=replace(step.settings, side=64 if isinstance(step.settings, Application) else 112))
+    settings = replace(step.settings, side=64 if isinstance(step.settings, Application) else 112)
+    if isinstance(settings, Transformer):
+        sizes = {"hidden_dim": 64, "num_layers": 2, "num_heads": 2, "intermediate_dim": 128}
+        settings = replace(settings, arguments=tuple((dict(settings.arguments) | sizes).items()))
+        return replace(step, settings=settings, gives=(64,))
+    return replace(step, settings=settings)
 
 
 # A step of each network: with and without weights, and at any size, it is the same.
