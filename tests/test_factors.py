@@ -6,6 +6,7 @@ scores. What else one of them promises is tested beside the others of its kind.
 
 import re
 import shlex
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -18,7 +19,21 @@ from cifake_keras.cli import main
 from cifake_keras.conditions import path
 from cifake_keras.detector import saved_model
 from cifake_keras.evaluation.metrics import METRICS, metrics
-from cifake_keras.protocol import CLASSIFIERS, CONDITIONS, FAKE, KERNELS, READINGS, REAL, SOURCES, Condition, Step
+from cifake_keras.protocol import (
+    BACKBONES,
+    CLASSIFIERS,
+    CONDITIONS,
+    FAKE,
+    KERNELS,
+    PERTURBATION,
+    READINGS,
+    REAL,
+    SOURCES,
+    Application,
+    Condition,
+    Step,
+    Transformer,
+)
 from cifake_keras.sources import BUILDERS, Provider
 from cifake_keras.splits.draws import draw
 
@@ -98,21 +113,34 @@ def test_a_condition_is_complete(condition: Condition):
 
 @pytest.fixture(scope="module", params=NETWORKS)
 def classifier(request) -> keras.Model:
-    return models.build(request.param, seed=3)
+    network = models.build(request.param, seed=3)
+    if models.is_fitted_at_once(request.param):
+        models.fit(network, seen_by(network), np.arange(len(IMAGES)) % 2, CLASSIFIERS[request.param].candidates[0])
+    return network
+
+
+def seen_by(classifier: keras.Model) -> np.ndarray:
+    """Images, or what could be features of them."""
+    shape = (len(IMAGES), *classifier.input_shape[1:])
+    return IMAGES if shape == IMAGES.shape else np.random.default_rng(1).random(shape, np.float32)
 
 
 def test_a_classifier_gives_a_logit_an_image_in_both_precisions(classifier):
-    name = classifier.name
+    name, seen = classifier.name, seen_by(classifier)
     assert name in CLASSIFIERS, "a file names its network as it is named itself"
     for precision in PRECISIONS:
         network = models.with_weights(models.build(name, precision=precision), classifier)
-        logits = network(IMAGES)
+        logits = network(seen)
         assert logits.shape == (len(IMAGES), 1) and logits.dtype == tf.float32
-        assert {weight.dtype for weight in network.weights} == {"float32"}
-        np.testing.assert_allclose(logits, classifier(IMAGES), atol=0.05)
+        assert {weight.dtype for weight in network.trainable_weights} <= {"float32"}
+        np.testing.assert_allclose(logits, classifier(seen), atol=0.05)
 
 
 def test_the_seed_decides_a_classifiers_weights(classifier):
+    """Or the images that it is fitted to."""
+    if models.is_fitted_at_once(classifier.name):
+        assert (classifier(seen_by(classifier))[:, 0] > 0).numpy().tolist() == [False, True] * 3
+        return
     again, other = (models.build(classifier.name, seed) for seed in (3, 4))
     assert equal(again, classifier) and not equal(other, classifier)
 
@@ -123,18 +151,21 @@ def equal(*networks: keras.Model) -> bool:
 
 def test_gradients_reach_every_weight_of_a_classifier(classifier):
     with tf.GradientTape() as tape:
-        loss = tf.reduce_mean(tf.square(classifier(IMAGES, training=True) - 1))
+        loss = tf.reduce_mean(tf.square(classifier(seen_by(classifier), training=True) - 1))
     gradients = tape.gradient(loss, classifier.trainable_variables)
     assert all(gradient is not None and np.abs(gradient).max() > 0 for gradient in gradients)
 
 
 def test_a_saved_classifier_answers_as_it_did(classifier, tmp_path):
     """Its weights alone, and the SavedModel that needs none of our code."""
-    logits = classifier(IMAGES).numpy()
+    seen = seen_by(classifier)
+    logits = classifier(seen).numpy()
     classifier.save_weights(tmp_path / "model.weights.h5")
     loaded = models.build(classifier.name)
     loaded.load_weights(tmp_path / "model.weights.h5")
-    assert np.array_equal(loaded(IMAGES), logits)
+    assert np.array_equal(loaded(seen), logits)
+    if seen is not IMAGES:
+        return
     card = {"condition": "baseline", "classifier": classifier.name}
     saved_model.write(tmp_path / "saved", CONDITIONS["baseline"], classifier, {}, KERNELS[0], card)
     np.testing.assert_allclose(saved_model.load(tmp_path / "saved")(IMAGES), 1 / (1 + np.exp(-logits[:, 0])), atol=1e-6)
@@ -155,6 +186,60 @@ def test_a_source_can_be_prepared(name):
     assert {argument for argument in arguments if argument.startswith("--")} <= options
     if source.origin:
         assert source.licence and re.search(r"\b(19|20)\d\d\b", source.citation), "whom to cite, and of which year"
+
+
+def _small(step: Step) -> Step:
+    """A backbone that a test has time for."""
+    settings = replace(step.settings, side=64 if isinstance(step.settings, Application) else 112)
+    if isinstance(settings, Transformer):
+        sizes = {"hidden_dim": 64, "num_layers": 2, "num_heads": 2, "intermediate_dim": 128}
+        settings = replace(settings, arguments=tuple((dict(settings.arguments) | sizes).items()))
+        return replace(step, settings=settings, gives=(64,))
+    return replace(step, settings=settings)
+
+
+# A step of each network: with and without weights, and at any size, it is the same.
+FROZEN = {(step.file or step.name, getattr(step.settings, "network", "")): step for step in BACKBONES.values()}
+
+
+@pytest.fixture(scope="module", params=FROZEN.values(), ids=lambda step: step.name)
+def backbone(request):
+    """A backbone and its features of the images."""
+    if request.param.file == "hub":
+        pytest.importorskip("keras_hub")
+    step = _small(request.param)
+    return step, _features(step, path.build(step))
+
+
+def _features(step: Step, network: keras.Model) -> np.ndarray:
+    """As a graph computes them, which the grid and SavedModels are."""
+    return tf.function(lambda images: path.walk(images, (step,), {step.name: network}, step.range))(IMAGES).numpy()
+
+
+def test_a_backbone_gives_features_that_float16_can_hold(backbone):
+    step, features = backbone
+    assert features.shape == (len(IMAGES), *step.gives) and features.dtype == np.float32
+    kept = features.astype(np.float16)
+    assert np.isfinite(kept).all() and (kept.std(0) > 1e-3).mean() > 0.3, "images differ in them"
+    assert protocol.output_shape((step,)) == step.gives and protocol.kept((PERTURBATION, step)) == (PERTURBATION, step)
+
+
+def test_the_seed_decides_a_backbones_weights_and_a_file_keeps_them(backbone, tmp_path):
+    step, features = backbone
+    other = path.build(step, seed=1)
+    assert np.abs(_features(step, other) - features).max() > 1e-3
+    path.build(step).save_weights(tmp_path / "backbone.weights.h5")
+    other.load_weights(tmp_path / "backbone.weights.h5")
+    assert np.abs(_features(step, other) - features).mean() < 1e-4 * features.std()
+
+
+@pytest.mark.parametrize("backbone", BACKBONES.values(), ids=lambda step: step.name)
+def test_a_pretrained_backbone_has_a_control_and_says_what_it_has_seen(backbone):
+    if backbone.weights:
+        assert backbone.weights.seen and backbone.weights.licence and backbone.weights.origin.startswith("https://")
+        control = BACKBONES[f"{backbone.name}_random"]
+        assert control.settings == backbone.settings and control.gives == backbone.gives and not control.weights
+    assert f"{backbone.name}_linear" in CLASSIFIERS
 
 
 SCORES = np.random.default_rng(1).random(50).astype(np.float32)

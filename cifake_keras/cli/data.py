@@ -96,7 +96,7 @@ def _prepare_weights(name: str, origin: Path | None, mirror: str | None, data_di
     from cifake_keras.conditions import weights
 
     of = protocol.WEIGHTS[name]
-    step = next(step for step in protocol.STEPS.values() if step.weights == of)
+    step = next(step for step in (protocol.STEPS | protocol.BACKBONES).values() if step.weights == of)
     folder = origin or origins.fetch_weights(of, data_dir / "downloads", mirror)
     click.echo(weights.prepare(of, step, data_dir, folder))
 

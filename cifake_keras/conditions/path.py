@@ -5,13 +5,25 @@ tf.data's own map functions stay on the host; a layer runs where the model runs.
 
 import importlib
 from collections.abc import Mapping
+from dataclasses import replace
 from types import ModuleType
 
 import keras
 import tensorflow as tf
 
 from cifake_keras.models import with_weights
-from cifake_keras.protocol import CLEAN, SIGNED, UNIT, Condition, Range, Step, Steps, output_range
+from cifake_keras.protocol import (
+    CLEAN,
+    SIGNED,
+    UNIT,
+    Condition,
+    Range,
+    Step,
+    Steps,
+    end_in_features,
+    output_range,
+    output_shape,
+)
 
 # The networks of steps, or functions that compute as they do, by the step's name.
 Networks = Mapping[str, keras.Model]
@@ -33,7 +45,7 @@ def in_precision(steps: Steps, networks: Networks, precision: str) -> Networks:
 
 def module(step: Step) -> ModuleType:
     """The file that does a step."""
-    return importlib.import_module(f"cifake_keras.conditions.{step.file or step.name}")
+    return importlib.import_module(f"cifake_keras.{step.folder}.{step.file or step.name}")
 
 
 def to_unit(images: tf.Tensor) -> tf.Tensor:
@@ -56,7 +68,8 @@ def walk(
     start: Range = UNIT,
     draws: Mapping[str, tf.Tensor] = _NO_DRAWS,
 ) -> tf.Tensor:
-    """Images through `steps`, from the range `start` to the range `end`: float32 [batch, 32, 32, 3], as it comes.
+    """Images through `steps`, from the range `start` to the range `end`: float32 [batch, 32, 32, 3], as it comes, or
+    [batch, n] where a backbone is the last.
 
     networks: those that the steps have. draws: the chance of the steps that need some, by their names.
     """
@@ -78,7 +91,17 @@ def batch_walk(batch: dict, steps: Steps, networks: Networks, end: Range, taken:
     return walk(images, steps[len(taken) :], networks, end, output_range(taken), batch["draws"])
 
 
+def on_pixels(condition: Condition, classifier: keras.Model, networks: Networks) -> tuple[Condition, keras.Model]:
+    """The condition without its backbone, and one network of backbone and classifier; both as they are without one."""
+    if not end_in_features(condition.steps):
+        return condition, classifier
+    *before, backbone = condition.steps
+    without = replace(condition, steps=tuple(before))
+    image = keras.Input(output_shape(()), name="image")
+    return without, keras.Model(image, classifier(walk(image, (backbone,), networks, UNIT, without.range)))
+
+
 def detector(condition: Condition, classifier: keras.Model, networks: Networks) -> keras.Model:
     """The steps without chance that test images take, and the classifier: images in [0, 1] to logits [batch, 1]."""
-    image = keras.Input(classifier.input_shape[1:], name="image")
+    image = keras.Input(output_shape(()), name="image")
     return keras.Model(image, classifier(walk(image, condition.path(CLEAN), networks, condition.range)))

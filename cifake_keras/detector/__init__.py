@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from cifake_keras.detector import litert, model_card
-from cifake_keras.protocol import CLEAN, IMAGE_SIZE, KERNELS, THRESHOLD, Condition
+from cifake_keras.protocol import CLASSIFIERS, CLEAN, IMAGE_SIZE, KERNELS, THRESHOLD, Condition
 from cifake_keras.runtime.errors import UserError
 from cifake_keras.runtime.processes import cores
 from cifake_keras.sources import reading
@@ -71,6 +71,8 @@ class Detector:
         """
         if not {"condition", "classifier"} <= self.card.keys() or not (self._folder / "saved_model.pb").exists():
             raise UserError("Only a SavedModel of this package can be explained: name its folder with --model.")
+        if CLASSIFIERS[self.card["classifier"]].backbone:
+            raise UserError(f"{self.path} looks at features of a frozen backbone, of which there is no map to draw.")
         _import_keras()
         _check_keras()
         from cifake_keras.conditions.path import walk

@@ -14,7 +14,7 @@ from tensorflow.types.experimental import ConcreteFunction
 from cifake_keras import models
 from cifake_keras.conditions.path import Networks, build, detector
 from cifake_keras.detector import decoding, model_card
-from cifake_keras.protocol import CONDITIONS, IMAGE_SIZE, Condition
+from cifake_keras.protocol import CONDITIONS, IMAGE_SIZE, Condition, seen_by
 from cifake_keras.runtime.errors import UserError
 from cifake_keras.runtime.files import replacing
 
@@ -77,7 +77,8 @@ def read(folder: Path, card: dict) -> tuple[Condition, keras.Model, Networks]:
 
     Raises UserError where its weights are not those of such networks.
     """
-    condition, classifier = CONDITIONS[card["condition"]], models.build(card["classifier"])
+    condition = seen_by(card["classifier"], CONDITIONS[card["condition"]])
+    classifier = models.build(card["classifier"])
     networks = {step.name: build(step) for step in condition.steps if step.network}
     try:
         detector(condition, classifier, networks).set_weights(_loaded(folder).weights)

@@ -126,7 +126,10 @@ def _add(phase: Examined, results_dir: Path, cell: Cell) -> None:
         raise UserError(f"{folder} was not examined on the images of {IMAGES}; delete it and run `examine`.")
     phase.seeds.setdefault(system, []).append(cell.seed)
     phase.scores.setdefault(system, []).append(scores)
-    phase.dispersion.setdefault(system, []).append(_dispersion(folder / cells.DISPERSION))
+    # What sees features has no maps to measure.
+    on_features = protocol.CLASSIFIERS[cell.classifier].backbone
+    measured = pd.DataFrame({"method": []}) if on_features else _dispersion(folder / cells.DISPERSION)
+    phase.dispersion.setdefault(system, []).append(measured)
 
 
 def _dispersion(path: Path) -> pd.DataFrame:

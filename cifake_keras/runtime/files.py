@@ -106,12 +106,26 @@ def claimed(path: Path) -> bool:
     return False
 
 
-def make_once(path: Path, write: Callable[[Path], None]) -> None:
-    """Calls `write` to make `path` unless it exists; processes that want the same one wait for the first of them."""
+@contextlib.contextmanager
+def _continuing(path: Path) -> Iterator[Path]:
+    """As `replacing`, but under the same name each time, whose file a writing that fails leaves to the next."""
+    require_replaceable(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".cifake-keras.begun.{path.name}")
+    yield temporary
+    _reach_disk(temporary)
+    temporary.rename(path)
+
+
+def make_once(path: Path, write: Callable[[Path], None], continued: bool = False) -> None:
+    """Calls `write` to make `path` unless it exists; processes that want the same one wait for the first of them.
+
+    continued: `write` goes on with what a process that was killed has left.
+    """
     if not path.exists():
         with claim(path.with_name(f"{path.name}.claim")):
             if not path.exists():
-                with replacing(path) as temporary:
+                with (_continuing if continued else replacing)(path) as temporary:
                     write(temporary)
 
 

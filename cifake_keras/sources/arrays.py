@@ -1,6 +1,8 @@
-"""Images as rows of an array that stays on disk: uint8 pixels, or float16 reconstructions."""
+"""Images as rows of an array that stays on disk: uint8 pixels, float16 reconstructions or features."""
 
 import contextlib
+import io
+import math
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -41,11 +43,39 @@ def writing(path: Path, count: int, dtype: type) -> Iterator[Callable[[np.ndarra
     Not a memory map, which ends the process with SIGBUS on a full disk.
     """
     with open(path, "wb") as file:
-        shape = (count, IMAGE_SIZE, IMAGE_SIZE, 3)
-        header = {"descr": np.dtype(dtype).str, "fortran_order": False, "shape": shape}
-        np.lib.format.write_array_header_1_0(file, header)
+        file.write(_header((count, IMAGE_SIZE, IMAGE_SIZE, 3), dtype))
 
         def append(images: np.ndarray) -> None:
             file.write(images.astype(dtype, copy=False).tobytes())
 
         yield append
+
+
+@contextlib.contextmanager
+def continuing(
+    path: Path, shape: tuple[int, ...], dtype: type, together: int
+) -> Iterator[tuple[int, Callable[[np.ndarray], None]]]:
+    """Yields how many rows of a .npy file of that shape are there, and a function that appends others.
+
+    Those are there that an earlier process wrote before it was killed; of `together` rows, all or none. What is
+    appended is on disk when the function returns.
+    """
+    header, row = _header(shape, dtype), math.prod(shape[1:]) * np.dtype(dtype).itemsize
+    with open(path, "ab") as file:
+        rows = max(0, file.tell() - len(header)) // row // together * together
+        file.truncate(len(header) + rows * row if rows else 0)
+        file.write(b"" if rows else header)
+
+        def append(images: np.ndarray) -> None:
+            file.write(images.astype(dtype, copy=False).tobytes())
+            file.flush()
+            os.fsync(file.fileno())
+
+        yield rows, append
+
+
+def _header(shape: tuple[int, ...], dtype: type) -> bytes:
+    header = io.BytesIO()
+    described = {"descr": np.dtype(dtype).str, "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(header, described)
+    return header.getvalue()

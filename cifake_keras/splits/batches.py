@@ -1,8 +1,9 @@
 """Images to batches (tf.data).
 
 A batch is ({"image": [b, 32, 32, 3], "draws": {step: float32 [b, its draws]}}, label float32 [b, 1]); images are uint8,
-or float32 where they have taken steps already. The draws are all the chance a batch needs: order and draws follow from
-the seed and the epoch alone, so that a run can be repeated, or taken up at any batch, on any device.
+or float32 where they have taken steps already, and [b, n] where the last of those gave features. The draws are all the
+chance a batch needs: order and draws follow from the seed and the epoch alone, so that a run can be repeated, or taken
+up at any batch, on any device.
 """
 
 import math
@@ -11,7 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow as tf
 
-from cifake_keras.protocol import IMAGE_SIZE, Steps
+from cifake_keras.protocol import Steps, output_shape
 from cifake_keras.splits.composition import ImageSet
 from cifake_keras.splits.draws import draw
 
@@ -37,9 +38,10 @@ def training_batches(
     return _batches(images, order[start:], {name: of[start:] for name, of in draws.items()}, batch_size)
 
 
-def evaluation_batches(images: ImageSet, steps: Steps = (), batch_size: int = 500) -> tf.data.Dataset:
-    """Every image once, in order. steps: as `training_batches` takes them."""
-    return _batches(images, np.arange(len(images)), draw(steps, len(images), *_EVALUATION_KEY), batch_size)
+def evaluation_batches(images: ImageSet, steps: Steps = (), batch_size: int = 500, first: int = 0) -> tf.data.Dataset:
+    """Every image from number `first` on once, in order. steps: as `training_batches` takes them."""
+    draws = {name: of[first:] for name, of in draw(steps, len(images), *_EVALUATION_KEY).items()}
+    return _batches(images, np.arange(first, len(images)), draws, batch_size)
 
 
 def _batches(images: ImageSet, order: np.ndarray, draws: Mapping[str, np.ndarray], batch_size: int) -> tf.data.Dataset:
@@ -51,7 +53,7 @@ def _batches(images: ImageSet, order: np.ndarray, draws: Mapping[str, np.ndarray
 
     def filled(order: tf.Tensor, draws: dict[str, tf.Tensor]) -> tuple[dict, tf.Tensor]:
         image, label = tf.numpy_function(taken, [order], [tf.as_dtype(dtype), tf.float32], stateful=False)
-        image.set_shape([None, IMAGE_SIZE, IMAGE_SIZE, 3])
+        image.set_shape([None, *output_shape(images.steps)])
         label.set_shape([None, 1])
         return {"image": image, "draws": draws}, label
 

@@ -46,8 +46,11 @@ class ImageSet:
         return int((self.labels == label).sum())
 
     def images(self, order: np.ndarray) -> np.ndarray:
-        """[len(order), 32, 32, 3]: the images at the positions of `order`; uint8, or float16 after steps."""
-        taken = np.empty((len(order), protocol.IMAGE_SIZE, protocol.IMAGE_SIZE, 3), self.dtype)
+        """[len(order), 32, 32, 3]: the images at the positions of `order`; uint8, or float16 after steps.
+
+        [len(order), n] where the last step gave features.
+        """
+        taken = np.empty((len(order), *protocol.output_shape(self.steps)), self.dtype)
         stores, rows = (column[order] for column in self._places)
         for number, images in enumerate(self.stores.values()):
             its = stores == number
@@ -55,7 +58,7 @@ class ImageSet:
         return taken
 
     def with_images(self, images: np.ndarray | Rows, steps: Steps = ()) -> "ImageSet":
-        """The same examples with other images, [len(self), 32, 32, 3], which have taken `steps`."""
+        """The same examples with other images, [len(self), 32, 32, 3] or features, which have taken `steps`."""
         return ImageSet(self.examples.assign(source="", row=np.arange(len(self))), {"": images}, steps)
 
     def subset(self, places: np.ndarray) -> "ImageSet":

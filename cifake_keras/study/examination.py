@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from functools import cached_property, partial
 
 import keras
@@ -9,10 +10,20 @@ import numpy as np
 import pandas as pd
 
 from cifake_keras import protocol
-from cifake_keras.conditions.path import walk
+from cifake_keras.conditions.path import Networks, walk
 from cifake_keras.evaluation import alterations, dispersion, randomization, saliency
 from cifake_keras.evaluation.scorer import Scorer
-from cifake_keras.protocol import CLEAN, EVALUATIONS, FAKE, REAL, VALIDATION, Steps, kept, to_last_network
+from cifake_keras.protocol import (
+    CLEAN,
+    EVALUATIONS,
+    FAKE,
+    REAL,
+    VALIDATION,
+    Steps,
+    end_in_features,
+    kept,
+    to_last_network,
+)
 from cifake_keras.records import cells, scores
 from cifake_keras.records.cells import Cell
 from cifake_keras.records.parts import Parts
@@ -90,7 +101,7 @@ class ExaminedPhase(PhaseRun):
 
     def paths(self, cell: Cell) -> dict[str, Steps]:
         """Its own, and those of the paper that it can take: a grid of the plain conditions alone has no autoencoder."""
-        conditions = {name: self.settings.condition(name).seeded(cell.seed) for name in protocol.CONDITIONS}
+        conditions = {name: self.condition(replace(cell, condition=name)) for name in protocol.CONDITIONS}
         wanted = protocol.paths(conditions[name] for name in (*protocol.PAPER_CONDITIONS, cell.condition)).values()
         named = protocol.paths(conditions.values())
         return {name: path for name, path in named.items() if path in wanted and all(map(self._is_there, path))}
@@ -197,6 +208,10 @@ class ExaminationTask(Task):
         super().__init__(phase, f"{cell} examined", cells.examination_folder(phase.settings.results_dir, cell))
         self.phase: ExaminedPhase = phase
         self.cell, self.condition, self.paths = cell, phase.condition(cell), phase.paths(cell)
+        # Features are no image that a map could show, and each alteration would need those of all test images.
+        self.sees_pixels = not end_in_features(self.condition.steps)
+        self.alterations = phase.alterations if self.sees_pixels else []
+        self.methods = list(saliency.METHODS) if self.sees_pixels else []
         self._check_cell()
 
     def _check_cell(self) -> None:
@@ -216,9 +231,10 @@ class ExaminationTask(Task):
 
     def config(self) -> dict:
         """Scores belong to the network that gave them."""
-        return {
-            "weights": files.sha256(self.folder.parent / cells.WEIGHTS),
-            "beyond": self.phase.beyond,
+        common = {"weights": files.sha256(self.folder.parent / cells.WEIGHTS), "beyond": self.phase.beyond}
+        if not self.sees_pixels:
+            return common
+        return common | {
             "detour": [protocol.DETOUR, protocol.DETOUR_KERNEL],
             "alterations": {family: list(of.levels) for family, of in protocol.ALTERATIONS.items()},
             "saliency_images": protocol.SALIENCY_IMAGES,
@@ -236,17 +252,16 @@ class ExaminationTask(Task):
             if parts.before:
                 say(f"{self.title}: goes on, {parts.before} of {self._count()} parts were measured before")
             scored = self._scores(Scorer(classifier, networks, self.condition.range), parts)
-            inputs = walk(self.phase.explained(), self.condition.path(CLEAN), networks, self.condition.range)
-            measured = _dispersion(classifier, np.asarray(inputs), parts)
+            if self.sees_pixels:
+                self._write_dispersion(classifier, networks, parts)
         scored.write(self.folder / cells.SCORES)
-        text = measured.to_csv(index=False, float_format="%.6g", lineterminator="\n")
-        files.write_text(self.folder / cells.DISPERSION, text)
-        say(f"{self.title}: {len(scored.paths)} paths, {len(scored.altered)} alterations")
+        left_out = "" if self.sees_pixels else "; saliency and alterations are left out, as it sees features, no pixels"
+        say(f"{self.title}: {len(scored.paths)} paths, {len(scored.altered)} alterations{left_out}")
         return {"cell": str(self.cell)}
 
     def _count(self) -> int:
         validated = set(map(self.condition.path, EVALUATIONS))
-        return sum(map(len, (self.paths, self.phase.alterations, validated, saliency.METHODS)))
+        return sum(map(len, (self.paths, self.alterations, validated, self.methods)))
 
     def _scores(self, score: Scorer, parts: Parts) -> Scores:
         data = self.phase.data
@@ -279,12 +294,14 @@ class ExaminationTask(Task):
             altered[changed] = score(images, clean)
             return altered
 
-        return {name: parts.once(f"altered {name}", partial(logits, name)) for name in self.phase.alterations}
+        return {name: parts.once(f"altered {name}", partial(logits, name)) for name in self.alterations}
 
-
-def _dispersion(classifier: keras.Sequential, inputs: np.ndarray, parts: Parts) -> pd.DataFrame:
-    """A row a method and image: the measures of its map, and how much of it random weights would show too."""
-    return pd.concat([_measured(classifier, inputs, name, parts) for name in saliency.METHODS])
+    def _write_dispersion(self, classifier: keras.Sequential, networks: Networks, parts: Parts) -> None:
+        """A row a method and image: the measures of its map, and how much of it random weights would show too."""
+        inputs = walk(self.phase.explained(), self.condition.path(CLEAN), networks, self.condition.range)
+        measured = pd.concat([_measured(classifier, np.asarray(inputs), name, parts) for name in self.methods])
+        text = measured.to_csv(index=False, float_format="%.6g", lineterminator="\n")
+        files.write_text(self.folder / cells.DISPERSION, text)
 
 
 def _measured(classifier: keras.Sequential, inputs: np.ndarray, name: str, parts: Parts) -> pd.DataFrame:

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from tf_keras_vis.utils import normalize
 
-from cifake_keras.conditions.path import Networks, detector, to_range, walk
+from cifake_keras.conditions.path import Networks, detector, on_pixels, to_range, walk
 from cifake_keras.evaluation.saliency import vanilla_gradient
 from cifake_keras.protocol import CLASSES, CLEAN, CONDITIONS, FAKE, MATCHED, UNIT, Condition, Steps
 from cifake_keras.records.examples import Examples
@@ -44,6 +44,7 @@ def _shown(
     """What one condition makes of `images`: the classifier's input, both saliency maps in [0, 1], the score."""
     images = _perturbed(condition, images, seed)
     whole = detector(condition, classifier, networks)
+    condition, classifier = on_pixels(condition, classifier, networks)
     inputs = np.asarray(walk(images, condition.path(CLEAN), networks, condition.range))
     logits = whole(images, training=False).numpy()[:, 0]
     return {

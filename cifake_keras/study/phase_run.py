@@ -7,15 +7,27 @@ import keras
 import numpy as np
 import pandas as pd
 
+from cifake_keras import models
 from cifake_keras.conditions import mixture, path, reconstructions, weights
-from cifake_keras.protocol import MATCHED, TRAIN, VALIDATION, Condition, Hyperparameters, Step, Steps, kept
+from cifake_keras.protocol import (
+    MATCHED,
+    TRAIN,
+    VALIDATION,
+    Condition,
+    Hyperparameters,
+    Step,
+    Steps,
+    end_in_features,
+    kept,
+    seen_by,
+)
 from cifake_keras.records import cells
 from cifake_keras.records.cells import Cell
 from cifake_keras.runtime.progress import say
 from cifake_keras.splits import composition
 from cifake_keras.splits.composition import ImageSet, PhaseImages
 from cifake_keras.study.settings import Settings
-from cifake_keras.training import classifiers
+from cifake_keras.training import classifiers, heads
 from cifake_keras.training.fitting import Session
 from cifake_keras.training.precision import policy
 
@@ -59,7 +71,8 @@ class PhaseRun:
         return {**self.config, "classifier": cell.classifier, **self.condition(cell).described()}
 
     def condition(self, cell: Cell) -> Condition:
-        return self.settings.condition(cell.condition).seeded(cell.seed)
+        """With all steps to the cell's classifier."""
+        return seen_by(cell.classifier, self.settings.condition(cell.condition)).seeded(cell.seed)
 
     def candidates(self, cell: Cell) -> tuple[Hyperparameters, ...]:
         return self.settings.candidates(cell.classifier, cell.condition)
@@ -97,10 +110,16 @@ class PhaseRun:
         condition = self.condition(cell)
         images = self._training_images(condition, cell.seed)
         validation = self._after(VALIDATION, kept(condition.path(MATCHED)))
-        networks = self.networks(condition.steps)
+        if models.is_fitted_at_once(cell.classifier):
+            return heads.train(images, validation, cell.classifier, candidates)
+        networks = self.networks(condition.steps[len(images.steps) :])
         return classifiers.train(
             images, validation, condition, cell.classifier, networks, candidates, cell.seed, session
         )
+
+    def tested(self, images: ImageSet, path: Steps) -> ImageSet:
+        """Test images as a cell takes them to `path`: features are kept, reconstructions are cheap enough."""
+        return self.reconstructed(images, path) if end_in_features(path) else images
 
     def _training_images(self, condition: Condition, seed: int) -> ImageSet:
         """After those of the steps whose results are kept."""
@@ -122,10 +141,15 @@ class PhaseRun:
     ) -> ImageSet:
         """Images after `steps`, computed once and kept below the data folder; as they are where there are no steps.
 
-        precision: that of the settings unless another is given. dtype: that in which they are kept.
+        precision: that of the settings unless another is given. dtype: that in which they are kept. Features are always
+        computed in float32 and kept in float16, for training, tests and examination alike.
         """
         if not steps:
             return images
+        if end_in_features(steps):
+            precision, dtype = "float32", np.float16
         dtypes, folder = policy(precision or self.settings.precision), self.settings.data_dir / "reconstructions"
-        networks = path.in_precision(steps, self.networks(steps), dtypes)
+        networks = self.networks(steps)
+        if dtypes != "float32":
+            networks = path.in_precision(steps, networks, dtypes)
         return reconstructions.reconstructed(images, steps, networks, dtypes, folder, dtype)

@@ -8,8 +8,9 @@ import numpy as np
 from cifake_keras import protocol
 from cifake_keras.detector import formats, litert, model_card, saved_model
 from cifake_keras.evaluation import metrics, statistics
-from cifake_keras.protocol import FAKE, Condition
+from cifake_keras.protocol import FAKE, Condition, seen_by
 from cifake_keras.records import cells, finished, predictions
+from cifake_keras.records.cells import Cell
 from cifake_keras.records.examples import EXAMPLES
 from cifake_keras.runtime import files
 from cifake_keras.runtime.errors import UserError
@@ -66,7 +67,7 @@ def publish(phase: PhaseRun) -> None:
     Exported comes last, so that a run that was killed in between does both.
     """
     best = {
-        phase.settings.condition(name).seeded(cell[1]["seed"]): cell
+        phase.condition(Cell(phase.phase.name, name, cell[1]["classifier"], cell[1]["seed"])): cell
         for name in protocol.CONDITIONS
         if (cell := best_cell(phase.settings.results_dir, phase.phase.name, name))
     }
@@ -117,7 +118,7 @@ def card_of(folder: Path, recorded: dict) -> dict:
         "threshold": protocol.THRESHOLD,
         "threshold_choice": "fixed before any test, not tuned",
         **{key: recorded[key] for key in _TAKEN},
-        **_weights_of(protocol.CONDITIONS[recorded["condition"]]),
+        **_weights_of(seen_by(recorded["classifier"], protocol.CONDITIONS[recorded["condition"]])),
         "chosen": "the best validation accuracy of all seeds and classifiers",
         "in_sample": next(iter(recorded["tests"])),
         "tests": _with_intervals(folder, recorded["tests"]),

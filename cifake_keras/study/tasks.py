@@ -210,13 +210,16 @@ class CellTask(_OfCell):
         """The cell's metrics; writes its predictions."""
         condition, data = self.condition, self.phase.data
         score = Scorer(classifier, self.phase.networks(condition.steps), condition.range)
-        validation = metrics(data.validation.labels, expit(score(data.validation, condition.path(MATCHED))))
+        matched = condition.path(MATCHED)
+        seen = self.phase.tested(data.validation, matched)
+        validation = metrics(data.validation.labels, expit(score(seen, matched)))
         tests: dict[str, dict] = {}
         parts = []
         for name, images in data.tests.items():
             tests[name] = {}
             for evaluated in EVALUATIONS:
-                probability_fake = expit(score(images, condition.path(evaluated)))
+                path = condition.path(evaluated)
+                probability_fake = expit(score(self.phase.tested(images, path), path))
                 tests[name][evaluated] = metrics(images.labels, probability_fake)
                 parts.append(predictions.rows(name, evaluated, images.examples, probability_fake))
         predictions.write(self.folder, parts)

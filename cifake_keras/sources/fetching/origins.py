@@ -202,7 +202,7 @@ def fetch_weights(weights: Weights, folder: Path, mirror: str | None = None) -> 
     target = folder / weights.name
     try:
         for file, digest in weights.files:
-            download(_mirrored(f"{weights.origin}/{file}", mirror), target / file, digest=digest)
+            download(_mirrored(f"{weights.origin}/{file}", mirror), target / file, digest=digest or None)
     except Unavailable as error:
         names = " and ".join(file for file, _ in weights.files)
         raise UserError(
