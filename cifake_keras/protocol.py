@@ -1168,21 +1168,33 @@ SIGNIFICANCE = 0.05
 MARGINS = {"accuracy": 0.02, "balanced_accuracy": 0.02, "auc": 0.02}
 
 
-def _questions(pairs: Iterable[tuple[str, str]], test_set: str, metric: str, threshold: str) -> tuple[Question, ...]:
-    """pairs: conditions a and b, both behind the paper's classifier."""
-    return tuple(Question(System("paper", a), System("paper", b), test_set, metric, threshold) for a, b in pairs)
+def _questions(
+    pairs: Iterable[tuple[System, System]], test_set: str, metric: str, threshold: str
+) -> tuple[Question, ...]:
+    return tuple(Question(a, b, test_set, metric, threshold) for a, b in pairs)
 
 
-_PAPERS = (("autoencoded", "baseline"), ("autoencoded", "perturbed"), ("perturbed_autoencoded", "perturbed"))
-# Does reconstruction help as augmentation, and do pretrained autoencoders help more than the paper's?
+def _conditions(*pairs: tuple[str, str]) -> tuple[tuple[System, System], ...]:
+    """Behind them the paper's classifier."""
+    return tuple((System("paper", a), System("paper", b)) for a, b in pairs)
+
+
+_PAPERS = _conditions(("autoencoded", "baseline"), ("autoencoded", "perturbed"), ("perturbed_autoencoded", "perturbed"))
+
+# Does reconstruction help as augmentation? Do pretrained autoencoders help more than the paper's? Do frozen features
+# generalise better than a network that is trained?
 _SYSTEMS = (
-    ("autoencoder_augmented", "baseline"),
-    ("autoencoder_augmented_taef2", "baseline"),
-    ("reconstructions_as_fakes", "baseline"),
-    ("reconstructions_as_fakes_taef2", "baseline"),
-    ("taef2", "autoencoded"),
-    ("taef2_64", "autoencoded"),
-    ("autoencoder_augmented_taef2", "autoencoder_augmented"),
+    *_conditions(
+        ("autoencoder_augmented", "baseline"),
+        ("autoencoder_augmented_taef2", "baseline"),
+        ("reconstructions_as_fakes", "baseline"),
+        ("reconstructions_as_fakes_taef2", "baseline"),
+        ("taef2", "autoencoded"),
+        ("taef2_64", "autoencoded"),
+        ("autoencoder_augmented_taef2", "autoencoder_augmented"),
+    ),
+    (System("clip_vit_b16_112_linear", "baseline"), System("paper", "baseline")),
+    (System("clip_vit_b16_112_neighbours", "baseline"), System("paper", "baseline")),
 )
 
 # Those of a phase are a family, over which p-values are corrected.
