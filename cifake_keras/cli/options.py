@@ -1,5 +1,6 @@
 """Options that commands share, and what is made of them: the cells, the settings and the executor of a grid."""
 
+import difflib
 import fnmatch
 import functools
 from collections.abc import Callable, Iterable
@@ -92,7 +93,7 @@ def selection(command: Callable) -> Callable:
             shell_complete=_completed,
             default=["paper"],
             show_default=True,
-            help="May be repeated, and stand for several, as 'bird_lotfi_*' does; docs/study.md lists them.",
+            help="May be repeated, and stand for several, as 'bird_lotfi_*' does; docs/study.md explains them.",
         ),
         click.option("--seeds", type=click.IntRange(1), default=1, show_default=True, help="Seeds 1 to N."),
         click.option("--seed", multiple=True, type=click.IntRange(1), help="Only this seed; may be repeated."),
@@ -103,7 +104,10 @@ def _classifiers(context: click.Context, option: click.Parameter, patterns: tupl
     """Those that any of the patterns means, in the protocol's order."""
     for pattern in patterns:
         if not fnmatch.filter(protocol.CLASSIFIERS, pattern):
-            raise click.BadParameter(f"there is no {pattern!r}; there are: {', '.join(protocol.CLASSIFIERS)}")
+            nearest = difflib.get_close_matches(pattern, protocol.CLASSIFIERS, n=5, cutoff=0)
+            raise click.BadParameter(
+                f"there is no {pattern!r}; the nearest are {', '.join(nearest)}. docs/study.md explains the names."
+            )
     return [name for name in protocol.CLASSIFIERS if any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)]
 
 

@@ -105,7 +105,7 @@ def test_beam_is_asked_for_and_not_there(origin, tmp_path):
         (("--preset", "full"), "'full' is not one of 'paper'"),
         (("--phase", "phase3"), "'phase3' is not one of 'phase1'"),
         (("--condition", "blurred"), "'blurred' is not one of"),
-        (("--classifier", "vgg*"), "there is no 'vgg*'; there are: paper, bird_lotfi"),
+        (("--classifier", "papers"), "there is no 'papers'; the nearest are paper, "),
         (("--seeds", "0"), "0 is not in the range"),
         (("--scale", "0"), "0.0 is not in the range"),
         (("--reading", "literal"), "'literal' is not one of 'chosen'"),
