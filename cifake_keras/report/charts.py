@@ -134,7 +134,8 @@ def routes(phase: Examined, table: pd.DataFrame) -> Figure:
         row[0].set_ylabel(title, fontsize=7)
     for axis, condition in zip(axes[0], conditions, strict=True):
         axis.set_title(protocol.CONDITIONS[condition].title, fontsize=8)
-    axes[0][0].legend(fontsize=5, title="photographs, fakes", title_fontsize=5)
+    options = {"title": "photographs, fakes", "fontsize": 7, "title_fontsize": 7}
+    figure.legend(*axes[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=4, **options)
     return figure
 
 

@@ -32,6 +32,7 @@ NAMES = {
     **{name: condition.title for name, condition in protocol.CONDITIONS.items()},
     **{name: form.capital(classifier.title) for name, classifier in protocol.CLASSIFIERS.items()},
     **protocol.SALIENCY,
+    **{protocol.ANY: form.DASH, protocol.FIXED: "0.5", protocol.AT_VALIDATION: "of validation"},
     **{"gini": "Gini", "top_share": "share of the top 10%", SIMILARITY: "correlation with random weights' map"},
 }
 
@@ -102,7 +103,7 @@ def _sections() -> tuple[_Section, ...]:
             "matched; p (Holm) is corrected over all questions of the family, p (margin) is that of a difference of 2 "
             "points or more.",
             ("classifier_a", "a", "classifier_b", "b", "test_set", "metric", "threshold"),
-            ("difference", "p", "p_holm", "p_margin", "within_margin", "verdict"),
+            ("difference", "verdict", "p_holm", "p", "p_margin", "within_margin"),
         ),
         _Section(
             "reproductions",
@@ -221,8 +222,9 @@ def write(results_dir: Path) -> Path:
 
 
 def _filled(results_dir: Path, preset: str, part: _Part) -> dict:
+    names = NAMES | {name: metric.title for name, metric in METRICS.items()}
     tests = {test.name: test.title for phase in protocol.phases(preset).values() for test in phase.examined}
-    tables = (_table(results_dir, part, section, NAMES | tests) for section in part.sections)
+    tables = (_table(results_dir, part, section, names | tests) for section in part.sections)
     figures = results_dir / "figures"
     pictures = itertools.chain.from_iterable(sorted(figures.glob(f"{pattern}.png")) for pattern in part.pictures)
     return {
@@ -240,7 +242,9 @@ def _table(results_dir: Path, part: _Part, section: _Section, titles: dict[str, 
         return None
     rows = pd.read_csv(path, keep_default_na=False, na_values=[""])
     rows = rows[rows["phase"].isin(part.phases)] if "phase" in rows else rows
-    names = [name for name in section.names if name in rows]
+    # All of one classifier: its name would only take room.
+    one = {name for name in rows if name.startswith("classifier") and rows[name].nunique() == 1}
+    names = [name for name in section.names if name in rows and name not in one]
     values = [name for name in section.values if name in rows]
     rows = rows.fillna(dict.fromkeys(names, form.DASH))
     texts = [
