@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 from keras import KerasTensor, layers, ops
 
-from cifake_keras.models.layers import IMAGE_SHAPE
+from cifake_keras.models.layers import IMAGE_SHAPE, layer_seeds
 from cifake_keras.protocol import IMAGE_SIZE, TinyAutoencoder
 from cifake_keras.runtime import pytorch
 
@@ -80,7 +80,7 @@ class _Layers:
     """Adds layers of one precision, the last in float32, each with a seed of its own."""
 
     def __init__(self, seed: int, precision: str):
-        self._seeds, self.precision = iter(range(1000 * seed, 1000 * (seed + 1))), precision
+        self._seeds, self.precision = layer_seeds(seed), precision
 
     def conv(
         self,

@@ -11,6 +11,11 @@ from cifake_keras.protocol import IMAGE_SIZE
 IMAGE_SHAPE = (IMAGE_SIZE, IMAGE_SIZE, 3)
 
 
+def layer_seeds(seed: int) -> Iterator[int]:
+    """A seed for each layer of a network, which follow from the network's own, and are those of no other."""
+    return iter(range(1000 * seed, 1000 * (seed + 1)))
+
+
 class Layers:
     """Makes layers of one precision, each with its own seed, so that a model's seed decides all its weights.
 
@@ -19,7 +24,7 @@ class Layers:
     """
 
     def __init__(self, seed: int, precision: str):
-        self._seeds: Iterator[int] = iter(range(1000 * seed, 1000 * (seed + 1)))
+        self._seeds = layer_seeds(seed)
         self._precision = precision
 
     def _options(self, fan_in: int, activation: str | None, last: bool = False) -> dict:

@@ -13,7 +13,7 @@ import keras
 import tensorflow as tf
 
 from cifake_keras.models.backbones.pixels import enlarged
-from cifake_keras.models.layers import IMAGE_SHAPE
+from cifake_keras.models.layers import IMAGE_SHAPE, layer_seeds
 from cifake_keras.protocol import Application
 from cifake_keras.runtime.errors import UserError
 
@@ -34,9 +34,9 @@ def network(settings: Application, seed: int = 0, precision: str = "float32") ->
     """Preprocessed images [batch, side, side, 3] to features."""
     build = getattr(keras.applications, settings.network)
     network = build(include_top=False, weights=None, input_shape=(settings.side, settings.side, 3), pooling="avg")
-    for number, layer in enumerate(network.layers):
+    for layer, of_layer in zip(network.layers, layer_seeds(seed), strict=False):
         if isinstance(layer, keras.layers.Conv2D | keras.layers.DepthwiseConv2D):
-            _draw(layer, 1000 * seed + number)
+            _draw(layer, of_layer)
     _normalise(network, _preprocessed(keras.random.uniform((_NOISE, *IMAGE_SHAPE), seed=seed), settings))
     return network
 

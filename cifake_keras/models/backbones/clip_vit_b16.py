@@ -4,7 +4,7 @@ Radford et al., Learning Transferable Visual Models From Natural Language Superv
 """
 
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ import tensorflow as tf
 from keras import KerasTensor, layers, ops
 
 from cifake_keras.models.backbones.pixels import bicubic, enlarged
+from cifake_keras.models.layers import layer_seeds
 from cifake_keras.protocol import Clip
 from cifake_keras.runtime.errors import UserError
 
@@ -126,7 +127,7 @@ class _Layers:
     """Makes layers, each with a seed of its own."""
 
     def __init__(self, seed: int):
-        self._seeds: Iterator[int] = iter(range(1000 * seed, 1000 * (seed + 1)))
+        self._seeds = layer_seeds(seed)
 
     def dense(self, name: str, units: int, use_bias: bool = True) -> layers.Layer:
         return layers.Dense(units, use_bias=use_bias, kernel_initializer=self._start(), name=name)
