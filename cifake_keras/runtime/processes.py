@@ -164,6 +164,8 @@ def import_tensorflow(threads: int | None = None) -> None:
         keras.config.set_epsilon(1e-7)
 
         tf.get_logger().setLevel("ERROR")  # warns of retracing, as every model here is traced once
+        # TensorFlow multiplies float32 on a GPU with ten bits of the fraction unless told otherwise.
+        tf.config.experimental.enable_tensor_float_32_execution(False)
         if threads:
             tf.config.threading.set_intra_op_parallelism_threads(threads)
             tf.config.threading.set_inter_op_parallelism_threads(threads)
