@@ -313,17 +313,18 @@ Steps = tuple[Step, ...]
 class Mixture:
     """Reconstructions among the training images.
 
-    step: what reconstructs. share: of the images that give way, each to its own reconstruction; as_fakes: of the fakes,
-    which give way to reconstructions of photographs.
+    steps: what reconstructs, an image by one of them. share: of the images that give way, each to its own
+    reconstruction; as_fakes: of the fakes, which give way to reconstructions of photographs.
     """
 
-    step: Step
+    steps: Steps
     share: float = 0.5
     as_fakes: bool = False
 
     def described(self) -> dict[str, Any]:
         """As JSON records it."""
-        return {"share": self.share, "as_fakes": self.as_fakes, "step": self.step.described()}
+        steps = [step.described() for step in self.steps]
+        return {"share": self.share, "as_fakes": self.as_fakes, "steps": steps}
 
 
 @dataclass(frozen=True)
@@ -344,7 +345,7 @@ class Condition:
     @property
     def needed(self) -> Steps:
         """All steps whose networks it needs."""
-        return (*self.steps, self.mixture.step) if self.mixture else self.steps
+        return (*self.steps, *self.mixture.steps) if self.mixture else self.steps
 
     def described(self) -> dict[str, Any]:
         """All that shapes its result, as JSON records it."""
@@ -353,7 +354,7 @@ class Condition:
 
     def changed(self, change: Callable[[Step], Step]) -> "Condition":
         """The condition with its steps changed."""
-        mixture = self.mixture and replace(self.mixture, step=change(self.mixture.step))
+        mixture = self.mixture and replace(self.mixture, steps=tuple(map(change, self.mixture.steps)))
         return replace(self, steps=tuple(map(change, self.steps)), mixture=mixture)
 
     def path(self, evaluation: str) -> Steps:
@@ -456,6 +457,18 @@ class Autoencoder:
     """The settings of step `autoencoder`. latent: the activation of its latent layer, which the text leaves open."""
 
     latent: str | None = "relu"
+
+    @property
+    def width(self) -> float:
+        """Of its layers, as a share of the paper's."""
+        return 1.0
+
+
+@dataclass(frozen=True)
+class NarrowAutoencoder(Autoencoder):
+    """The settings of a step whose network has a share of the channels and of the latent."""
+
+    width: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -797,6 +810,18 @@ AUTOENCODER = Step(
     training=Training(Hyperparameters(learning_rate=1e-3, l2=1e-4, epochs=5), steps=(PERTURBATION,)),
 )
 
+# Two narrower ones, for an ensemble.
+AUTOENCODER_HALF, AUTOENCODER_QUARTER = (
+    replace(
+        AUTOENCODER,
+        name=f"autoencoder_{name}",
+        title=f"{name} width",
+        file="autoencoder",
+        settings=NarrowAutoencoder(width=width),
+    )
+    for name, width in (("half", 0.5), ("quarter", 0.25))
+)
+
 # The autoencoder of FLUX.2, distilled; for each pixel of its latent an image has 8 x 8.
 TAEF2 = Step(
     "taef2",
@@ -830,13 +855,14 @@ _PLAIN = _candidates((2.5e-3, 1e-3, 8e-4), (1e-2, 5e-4, 1e-4), epochs=5)
 _AUTOENCODED = _candidates((1e-5, 1e-4, 1e-3, 1e-2), (1e-5, 1e-4, 1e-3, 1e-2), epochs=3)
 
 
-def _mixed(name: str, title: str, step: Step, as_fakes: bool = False) -> Condition:
-    return Condition(name, title, (), _PLAIN, paper=False, mixture=Mixture(step, as_fakes=as_fakes))
+def _mixed(name: str, title: str, *steps: Step, as_fakes: bool = False) -> Condition:
+    return Condition(name, title, (), _PLAIN, paper=False, mixture=Mixture(steps, as_fakes=as_fakes))
 
 
 # Beside the paper's four: the autoencoder as augmentation (Stanciu and Ionescu, ICMR 2023, doi
-# 10.1145/3592572.3592840); photographs' reconstructions as fakes, which show what photographs show (Rajan et al., arXiv
-# 2410.11835, and Guillaro et al., arXiv 2412.17671); and another autoencoder in place of the paper's.
+# 10.1145/3592572.3592840), and several of them (Deepfake Sentry, arXiv 2404.00114); photographs' reconstructions as
+# fakes, which show what photographs show (Rajan et al., arXiv 2410.11835, and Guillaro et al., arXiv 2412.17671); and
+# another autoencoder in place of the paper's.
 CONDITIONS = {
     condition.name: condition
     for condition in (
@@ -846,6 +872,9 @@ CONDITIONS = {
         Condition("perturbed_autoencoded", "Aug. + AEC", (PERTURBATION, AUTOENCODER), _AUTOENCODED),
         _mixed("autoencoder_augmented", "AE augmentation", AUTOENCODER),
         _mixed("autoencoder_augmented_taef2", "TAEF2 augmentation", TAEF2),
+        _mixed(
+            "ensemble_augmented", "Ensemble augmentation", AUTOENCODER, AUTOENCODER_HALF, AUTOENCODER_QUARTER, TAEF2
+        ),
         _mixed("reconstructions_as_fakes", "AE fakes", AUTOENCODER, as_fakes=True),
         _mixed("reconstructions_as_fakes_taef2", "TAEF2 fakes", TAEF2, as_fakes=True),
         Condition("taef2", "TAEF2", (TAEF2,), _AUTOENCODED, paper=False),
@@ -1187,6 +1216,7 @@ _SYSTEMS = (
     *_conditions(
         ("autoencoder_augmented", "baseline"),
         ("autoencoder_augmented_taef2", "baseline"),
+        ("ensemble_augmented", "baseline"),
         ("reconstructions_as_fakes", "baseline"),
         ("reconstructions_as_fakes_taef2", "baseline"),
         ("taef2", "autoencoded"),

@@ -15,22 +15,22 @@ def apply(images: tf.Tensor, draws: None, network: keras.Model, settings: Autoen
 
 def network(settings: Autoencoder, seed: int = 0, precision: str = "float32") -> keras.Sequential:
     """Image and reconstruction are [batch, 32, 32, 3] in [-1, 1]. precision: as `models.build` takes it."""
-    make = Layers(seed, precision)
+    make, first, second, latent = Layers(seed, precision), *(round(of * settings.width) for of in (32, 64, 2048))
     return keras.Sequential(
         [
             layers.Input(IMAGE_SHAPE, name="image"),
             # PyTorch's padding of 1; TensorFlow's "same" pads a strided convolution on one side only.
             layers.ZeroPadding2D(1, dtype=precision),
-            make.conv(3, 32, "valid", strides=2),
+            make.conv(3, first, "valid", strides=2),
             layers.ZeroPadding2D(1, dtype=precision),
-            make.conv(32, 64, "valid", strides=2),
+            make.conv(first, second, "valid", strides=2),
             layers.Flatten(dtype=precision),
-            make.dense(4096, 2048, activation=settings.latent),
+            make.dense(64 * second, latent, activation=settings.latent),
             # The text leaves the decoder's first layer open: no activation.
-            make.dense(2048, 4096, activation=None),
-            layers.Reshape((8, 8, 64), dtype=precision),
+            make.dense(latent, 64 * second, activation=None),
+            layers.Reshape((8, 8, second), dtype=precision),
             layers.UpSampling2D(2, interpolation="bilinear", dtype=precision),
-            make.transposed(32, "relu"),
+            make.transposed(first, "relu"),
             layers.UpSampling2D(2, interpolation="bilinear", dtype=precision),
             make.transposed(3, "tanh", last=True),
         ],

@@ -1,5 +1,7 @@
 """Reconstructions among the training images: what an autoencoder leaves is seen in training, and tests are clean."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from cifake_keras.conditions.path import to_range
@@ -7,13 +9,15 @@ from cifake_keras.protocol import FAKE, REAL, UNIT, Mixture, output_range
 from cifake_keras.splits.composition import ImageSet
 
 
-def mixed(images: ImageSet, reconstructions: ImageSet, mixture: Mixture, seed: int) -> ImageSet:
+def mixed(images: ImageSet, reconstructions: Sequence[ImageSet], mixture: Mixture, seed: int) -> ImageSet:
     """`images`, of which a share gives way to reconstructions; which ones is drawn by `seed`, and labels stay.
 
-    reconstructions: of all of them, in their order, after the mixture's step.
+    reconstructions: of all images, in their order, after each of the mixture's steps; of each as many are taken.
     """
     originals, replaced = _drawn(images.labels, mixture, np.random.default_rng(seed))
-    return images.replaced(replaced, _levels(reconstructions, originals))
+    parts = np.array_split(originals, len(reconstructions))
+    levels = [_levels(of_step, part) for of_step, part in zip(reconstructions, parts, strict=True)]
+    return images.replaced(replaced, np.concatenate(levels))
 
 
 def _drawn(labels: np.ndarray, mixture: Mixture, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

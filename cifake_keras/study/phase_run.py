@@ -126,7 +126,7 @@ class PhaseRun:
         steps = kept(condition.steps)
         if condition.mixture is None:
             return self._after(TRAIN, steps)
-        reconstructions = self._after(TRAIN, (condition.mixture.step,))
+        reconstructions = [self._after(TRAIN, (step,)) for step in condition.mixture.steps]
         return self.reconstructed(mixture.mixed(self.data.train, reconstructions, condition.mixture, seed), steps)
 
     def _after(self, split: str, steps: Steps) -> ImageSet:
