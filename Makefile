@@ -1,7 +1,7 @@
 # Every target makes the virtual environment when there is none.
 # PYTHON makes it. RESULTS is what tables and figures are made of. ARCHIVES and PAPER are where `make paper` finds
 # the archives and puts what it makes of them; GRID_OPTIONS are further options of its run-grid, and of the demo's.
-# JOBS share the work.
+# JOBS share the work. WEIGHTS is a folder of weights that were trained elsewhere, which are fetched without it.
 # CONSTRAINTS pins versions; /dev/null takes the newest.
 PYTHON ?= python3
 RESULTS ?= results
@@ -10,13 +10,14 @@ PAPER ?= paper
 GRID_OPTIONS ?=
 CONSTRAINTS ?= constraints.txt
 LISTS ?=
+WEIGHTS ?=
 JOBS ?= $(shell nproc)
 
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 LINTERS := .venv/.linters
 
-.PHONY: install demo paper paper-available tables figures report test test-fast bench lint clean
+.PHONY: install demo paper paper-available systems tables figures report test test-fast bench lint clean
 
 install: $(INSTALLED)
 
@@ -45,11 +46,11 @@ paper: $(INSTALLED)
 # What results/ holds: five seeds, examined, and audited; Phase 2, of which most is not available, and the more diverse
 # training sets are not swept. The recipe equal takes the autoencoders that are there. LISTS names the folder of the
 # authors' validation lists, for those who have them.
-paper-available: FOLDERS = --jobs $(JOBS) --data-dir $(PAPER)/data $(if $(LISTS),--validation-files $(LISTS))
-paper-available: PUBLISHED = $(FOLDERS) --seeds 5 --results-dir $(PAPER)/results
+paper-available systems: FOLDERS = --jobs $(JOBS) --data-dir $(PAPER)/data $(if $(LISTS),--validation-files $(LISTS))
+paper-available systems: PUBLISHED = $(FOLDERS) --seeds 5 --results-dir $(PAPER)/results
 paper-available: EQUAL = $(FOLDERS) --seeds 5 --results-dir $(PAPER)/results/equal --phase phase1
 paper-available: DIVERSE = $(foreach pairs,0 500 1000 1500,--phase diverse$(pairs))
-paper-available: SAVED = --saved-models-dir $(PAPER)/saved_models
+paper-available systems: SAVED = --saved-models-dir $(PAPER)/saved_models
 paper-available: $(INSTALLED)
 	$(BIN)/cifake-keras data prepare all --from $(ARCHIVES) --data-dir $(PAPER)/data
 	$(BIN)/cifake-keras run-grid $(PUBLISHED) $(SAVED) --phase phase1
@@ -64,6 +65,23 @@ paper-available: $(INSTALLED)
 		--data-dir $(PAPER)/data --results-dir $(PAPER)/results || exit; done
 	$(MAKE) report RESULTS=$(PAPER)/results
 	$(MAKE) report RESULTS=$(PAPER)/results/equal
+
+# What the paper builds on and asks for, beside its four conditions, in the results of `make paper-available`: the
+# autoencoder as augmentation, pretrained autoencoders, frozen features, and Bird and Lotfi's topologies.
+systems: CONDITIONS = autoencoder_augmented autoencoder_augmented_taef2 ensemble_augmented reconstructions_as_fakes \
+	reconstructions_as_fakes_taef2 taef2 taef2_64
+systems: SMALL = $(PUBLISHED) --phase diverse0
+systems: HEADS = --classifier 'clip_vit_b16_112_*'
+systems: $(INSTALLED)
+	for name in taef2 clip_vit_b16; do $(BIN)/cifake-keras data prepare weights $$name \
+		$(if $(WEIGHTS),--from $(WEIGHTS)/$$name) --data-dir $(PAPER)/data || exit; done
+	$(BIN)/cifake-keras run-grid $(SMALL) $(SAVED) $(CONDITIONS:%=--condition %) --recipe equal --no-sweep
+	$(BIN)/cifake-keras run-grid $(SMALL) $(SAVED) $(HEADS) --condition baseline --recipe equal --no-sweep
+	$(BIN)/cifake-keras examine $(SMALL) $(CONDITIONS:%=--condition %)
+	$(BIN)/cifake-keras examine $(SMALL) $(HEADS) --condition baseline
+	$(BIN)/cifake-keras run-grid $(FOLDERS) --phase phase1 --condition baseline --classifier 'bird_lotfi_*' --no-sweep \
+		$(SAVED)/topologies --results-dir $(PAPER)/results
+	$(MAKE) report RESULTS=$(PAPER)/results
 
 tables figures: $(INSTALLED)
 	$(BIN)/cifake-keras $@ --results-dir $(RESULTS)
