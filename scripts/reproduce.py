@@ -1,19 +1,19 @@
 """Whether the published accuracies come out again: a seed of each condition, trained anew as its published cell was.
 
+The published sweep's choice stands; on a GPU and on a processor the same seed gives other weights after a few steps.
 Writes results/reproduction.csv, a row a condition, test set and evaluation: the accuracy that came out, that of the
 published cell of the same seed, and the published mean with the half-width of its 95% interval over seeds and images
 (results/tables/table3.csv, table4.csv). A run that was stopped goes on when it is started again.
 """
 
+import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
 import pandas as pd
 
 from cifake_keras import protocol
-from cifake_keras.protocol import Hyperparameters
 from cifake_keras.records import cells
 from cifake_keras.records.cells import Cell
 from cifake_keras.report import form
@@ -22,25 +22,20 @@ from cifake_keras.runtime.errors import UserError
 from cifake_keras.splits import composition
 from cifake_keras.study.settings import Settings
 
-CLASSIFIER, SEED = "paper", 0
+CLASSIFIER, SEED = "paper", 1
 
 
-@dataclass(frozen=True)
-class Published(Settings):
-    """Settings that take the hyper-parameters of published cells. published: the results they are in."""
-
-    phase_name: str = "phase1"
-    published: Path = Path("results")
-
-    def hyperparameters(self, classifier: str, condition: str) -> Hyperparameters:
-        folder = Cell(self.phase_name, condition, classifier, SEED).folder(self.published)
-        return Hyperparameters(**cells.read_metrics(folder)["hyperparameters"])
-
-
-def rows(wanted: list[Cell], settings: Published) -> Iterator[dict]:
-    expected = intervals(settings)
+def take_sweeps(wanted: list[Cell], published: Path, results_dir: Path) -> None:
     for cell in wanted:
-        again, published = (cells.read_metrics(cell.folder(of)) for of in (settings.results_dir, settings.published))
+        of, to = (cells.sweep_folder(results, cell) for results in (published, results_dir))
+        if of.exists() and not to.exists():
+            shutil.copytree(of, to)
+
+
+def rows(wanted: list[Cell], results_dir: Path, published_dir: Path) -> Iterator[dict]:
+    for cell in wanted:
+        expected = intervals(cell.phase, published_dir)
+        again, published = (cells.read_metrics(cell.folder(of)) for of in (results_dir, published_dir))
         for test_set, evaluations in again["tests"].items():
             for evaluation, values in evaluations.items():
                 mean, half_width = expected[cell.condition, test_set, evaluation]
@@ -49,7 +44,8 @@ def rows(wanted: list[Cell], settings: Published) -> Iterator[dict]:
                     "condition": cell.condition,
                     "test_set": test_set,
                     "evaluation": evaluation,
-                    "precision": again["precision"],
+                    "device": device(again),
+                    "published_device": device(published),
                     "accuracy": values["accuracy"],
                     "published": published["tests"][test_set][evaluation]["accuracy"],
                     "published_mean": mean,
@@ -58,10 +54,14 @@ def rows(wanted: list[Cell], settings: Published) -> Iterator[dict]:
                 }
 
 
-def intervals(settings: Published) -> dict[tuple, tuple[float, float]]:
+def device(metrics: dict) -> str:
+    """ "CPU" or "GPU"."""
+    return "GPU" if "GPU" in metrics["environment"]["device"] else "CPU"
+
+
+def intervals(phase: str, published: Path) -> dict[tuple, tuple[float, float]]:
     """By condition, test set and evaluation: the mean accuracy over seeds and its interval's half-width, as shares."""
-    number = form.ACCURACIES[settings.phase_name]
-    table = pd.read_csv(settings.published / "tables" / f"table{number}.csv")
+    table = pd.read_csv(published / "tables" / f"table{form.ACCURACIES[phase]}.csv")
     table = table[table["classifier"] == CLASSIFIER].set_index(["condition", "test_set", "evaluation"])
     return {key: (row["accuracy"] / 100, row["half_width"] / 100) for key, row in table.iterrows()}
 
@@ -80,22 +80,20 @@ def main(data_dir, validation_files, phase_name, published, results_dir, jobs):
     from cifake_keras.training.precision import resolve_precision
 
     try:
-        settings = Published(
+        settings = Settings(
             "available",
             data_dir.absolute(),
             results_dir.absolute(),
             results_dir.absolute() / "saved_models",
-            swept=False,
             precision=resolve_precision("auto"),
             validation_files=composition.read_validation_files(validation_files),
-            phase_name=phase_name,
-            published=published.absolute(),
         )
         wanted = cells.grid([phase_name], protocol.PAPER_CONDITIONS, [CLASSIFIER], [SEED])
+        take_sweeps(wanted, published, settings.results_dir)
         grid.run(wanted, settings, processes.Local(jobs))
     except UserError as error:
         raise click.UsageError(str(error)) from error
-    table = pd.DataFrame(rows(wanted, settings))
+    table = pd.DataFrame(rows(wanted, settings.results_dir, published))
     print(table.to_string(index=False))
     files.write_text(published / "reproduction.csv", table.to_csv(index=False, float_format="%.6f"))
 
