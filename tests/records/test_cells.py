@@ -16,9 +16,9 @@ PUBLISHED = Path(__file__).parents[2] / "results"
 
 @pytest.mark.parametrize("condition", PAPER_CONDITIONS)
 def test_a_published_cell_went_through_the_steps_of_its_condition(condition):
-    folder = PUBLISHED / "runs" / "phase1" / condition / "paper" / "seed-0"
+    folder = PUBLISHED / "runs" / "phase1" / condition / "paper" / "seed-1"
     config = cells.read_config(folder)
-    assert config["steps"] == [step.described() for step in CONDITIONS[condition].seeded(0).steps]
+    assert config["steps"] == [step.described() for step in CONDITIONS[condition].seeded(1).steps]
     assert config["scale"] == 1 and config["reading"] == "chosen" and "autoencoder" not in config
     assert cells.is_done(folder, config)
 
@@ -43,7 +43,7 @@ def test_the_network_of_a_step_too(tmp_path):
     ids=["a setting", "where it is taken"],
 )
 def test_a_changed_step_is_named(step, tmp_path):
-    published = PUBLISHED / "runs" / "phase1" / "perturbed" / "paper" / "seed-0"
+    published = PUBLISHED / "runs" / "phase1" / "perturbed" / "paper" / "seed-1"
     folder = shutil.copytree(published, tmp_path / "cell")
     config = cells.read_config(folder)
     with pytest.raises(UserError, match=r"made with other settings: steps\.perturbation\.\w+ is"):
@@ -51,10 +51,10 @@ def test_a_changed_step_is_named(step, tmp_path):
 
 
 def test_a_changed_training_of_a_steps_network_is_named(tmp_path):
-    published = PUBLISHED / "runs" / "phase1" / "autoencoded" / "paper" / "seed-0"
+    published = PUBLISHED / "runs" / "phase1" / "autoencoded" / "paper" / "seed-1"
     folder = shutil.copytree(published, tmp_path / "cell")
-    (step,) = CONDITIONS["autoencoded"].seeded(1).steps
-    with pytest.raises(UserError, match=r"steps\.autoencoder\.training\.seed is 0 there, 1 now"):
+    (step,) = CONDITIONS["autoencoded"].seeded(2).steps
+    with pytest.raises(UserError, match=r"steps\.autoencoder\.training\.seed is 1 there, 2 now"):
         cells.is_done(folder, cells.read_config(folder) | {"steps": [step.described()]})
 
 
