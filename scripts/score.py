@@ -7,8 +7,9 @@ ORIGIN is a folder with REAL/ and FAKE/<generator>/, whose files `serve_bytes` t
 uint8 [n, height, width, 3], which `serving_default` takes. Every generator is set against all photographs.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
@@ -33,8 +34,7 @@ def of_folder(model: Path, origin: Path) -> dict[str, np.ndarray]:
     scores = {}
     for name in (REAL, *(FAKE + generator for generator in fakes)):
         listed = [origin / name / member for member in walk.find(origin / name).images]
-        of_files = np.array([path.read_bytes() for path in listed], object)
-        answers = answered(ask, of_files, name)
+        answers = answered(lambda files: ask(np.array([file.read_bytes() for file in files], object)), listed, name)
         if refused := int(np.isnan(answers).sum()):
             say(f"{name}: {refused:,} of {len(listed):,} images are refused and do not count")
         scores[name] = answers[~np.isnan(answers)]
@@ -44,7 +44,10 @@ def of_folder(model: Path, origin: Path) -> dict[str, np.ndarray]:
 def of_arrays(model: Path, origin: Path) -> dict[str, np.ndarray]:
     ask = signature(model, "serving_default", "image")
     with np.load(origin) as arrays:
-        return {name: answered(ask, arrays[name].astype(np.float32) / 255, name) for name in arrays.files}
+        return {
+            name: answered(lambda images: ask(images.astype(np.float32) / 255), arrays[name], name)
+            for name in arrays.files
+        }
 
 
 def signature(model: Path, name: str, argument: str) -> Callable[[np.ndarray], np.ndarray]:
@@ -63,7 +66,8 @@ def signature(model: Path, name: str, argument: str) -> Callable[[np.ndarray], n
     return ask
 
 
-def answered(ask: Callable[[np.ndarray], np.ndarray], images: np.ndarray, title: str) -> np.ndarray:
+def answered(ask: Callable[[Any], np.ndarray], images: Sequence[Path] | np.ndarray, title: str) -> np.ndarray:
+    """Of all images, a batch of them in memory at a time."""
     parts = [ask(images[start : start + BATCH]) for start in track(range(0, len(images), BATCH), title)]
     return np.concatenate(parts) if parts else np.empty(0, np.float32)
 
