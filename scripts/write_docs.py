@@ -57,10 +57,6 @@ class Results:
         """A number with its half-width, where it has one: "93.4 ± 0.6"."""
         return number(self.row(table, **where), column)
 
-    def change(self, table: str, column: str, **where: Any) -> str:
-        """The same of a difference, with its sign: "+1.3 ± 0.4"."""
-        return signed(self.row(table, **where), column)
-
     def difference(self, a: str, b: str, **where: Any) -> dict:
         """The row of `comparisons` of two conditions, a minus b."""
         (row,) = (row for row in self.rows("comparisons", **where) if {row["a"], row["b"]} == {a, b})
@@ -76,6 +72,7 @@ def number(row: dict, column: str, digits: int | None = None, sign: str = "") ->
 
 
 def signed(row: dict, column: str, digits: int | None = None) -> str:
+    """The same of a difference, with its sign: "+1.3 ± 0.4"."""
     return number(row, column, digits, "+")
 
 
@@ -105,7 +102,7 @@ def render(name: str, results_dir: Path = ROOT / "results") -> str:
         kernels=protocol.KERNELS,
         measures=MEASURES,
         saliency=protocol.SALIENCY,
-        **{of: getattr(results, of) for of in ("rows", "row", "value", "change", "difference")},
+        **{of: getattr(results, of) for of in ("rows", "row", "value", "difference")},
     )
 
 
