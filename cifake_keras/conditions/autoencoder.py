@@ -15,7 +15,8 @@ def apply(images: tf.Tensor, draws: None, network: keras.Model, settings: Autoen
 
 def network(settings: Autoencoder, seed: int = 0, precision: str = "float32") -> keras.Sequential:
     """Image and reconstruction are [batch, 32, 32, 3] in [-1, 1]. precision: as `models.build` takes it."""
-    make, first, second, latent = Layers(seed, precision), *(round(of * settings.width) for of in (32, 64, 2048))
+    make = Layers(seed, precision)
+    first, second, latent = (round(settings.width * of) for of in (32, 64, 2048))
     return keras.Sequential(
         [
             layers.Input(IMAGE_SHAPE, name="image"),
