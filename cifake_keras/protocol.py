@@ -453,6 +453,26 @@ class Perturbation:
 
 
 @dataclass(frozen=True)
+class Resampling:
+    """The settings of step `resampling`: to one of the sizes by one of TensorFlow's kernels, antialiased or not."""
+
+    probability: float = 0.7
+    smallest: int = 20
+    largest: int = 64
+    step: int = 2
+    kernels: tuple[str, ...] = ("bilinear", "nearest", "area", "bicubic", "lanczos3")
+
+
+@dataclass(frozen=True)
+class Colour:
+    """The settings of step `colour`: how far from one each factor may be."""
+
+    saturation: float = 0.8
+    contrast: float = 0.3
+    brightness: float = 0.2
+
+
+@dataclass(frozen=True)
 class Autoencoder:
     """The settings of step `autoencoder`. latent: the activation of its latent layer, which the text leaves open."""
 
@@ -846,6 +866,12 @@ TAEF2_64 = replace(
 )
 
 
+# What a detector is to bear in training and what no test image takes: sizes and kernels of others, mirrors, colours.
+RESAMPLING = Step("resampling", "resampling", Resampling(), draws=2, stream=1, training_only=True)
+MIRRORING = Step("mirroring", "mirroring", draws=1, stream=2, training_only=True)
+COLOUR = Step("colour", "colour", Colour(), draws=3, stream=3, training_only=True)
+
+
 def _candidates(learning_rates: Iterable[float], l2s: Iterable[float], epochs: int) -> tuple[Hyperparameters, ...]:
     return tuple(Hyperparameters(lr, l2, epochs) for lr, l2 in itertools.product(learning_rates, l2s))
 
@@ -862,7 +888,7 @@ def _mixed(name: str, title: str, *steps: Step, as_fakes: bool = False) -> Condi
 # Beside the paper's four: the autoencoder as augmentation (Stanciu and Ionescu, ICMR 2023, doi
 # 10.1145/3592572.3592840), and several of them (Deepfake Sentry, arXiv 2404.00114); photographs' reconstructions as
 # fakes, which show what photographs show (Rajan et al., arXiv 2410.11835, and Guillaro et al., arXiv 2412.17671); and
-# another autoencoder in place of the paper's.
+# another autoencoder in place of the paper's; and what detectors are trained with to hold up elsewhere.
 CONDITIONS = {
     condition.name: condition
     for condition in (
@@ -870,6 +896,8 @@ CONDITIONS = {
         Condition("perturbed", "Perturbations", (PERTURBATION,), _PLAIN),
         Condition("autoencoded", "AEC", (AUTOENCODER,), _AUTOENCODED),
         Condition("perturbed_autoencoded", "Aug. + AEC", (PERTURBATION, AUTOENCODER), _AUTOENCODED),
+        Condition("resampled", "Resampling", (RESAMPLING,), _PLAIN, paper=False),
+        Condition("resampled_coloured", "Resampling and colour", (MIRRORING, RESAMPLING, COLOUR), _PLAIN, paper=False),
         _mixed("autoencoder_augmented", "AE augmentation", AUTOENCODER),
         _mixed("autoencoder_augmented_taef2", "TAEF2 augmentation", TAEF2),
         _mixed(
@@ -1041,6 +1069,9 @@ PAPER_STEPS = [step for step in STEPS.values() if any(step in CONDITIONS[name].s
 # Of linear probes: an epoch is a fit to the end.
 _PROBED = _candidates((0.0,), (1e-1, 1e-2, 1e-3, 1e-4, 1e-5), epochs=1)
 _DENSE = _candidates((1e-2, 1e-3, 1e-4), (1e-3, 1e-4), epochs=20)
+_RESIDUAL = tuple(
+    replace(candidate, schedule="cosine") for candidate in _candidates((3e-3, 1e-3), (1e-4, 1e-5), epochs=5)
+)
 
 
 def _head(network: str, title: str, candidates: tuple[Hyperparameters, ...], backbone: Step) -> Classifier:
@@ -1066,6 +1097,7 @@ CLASSIFIERS = {
     classifier.name: classifier
     for classifier in (
         Classifier("paper", "the paper's CNN"),
+        Classifier("residual", "a small residual network", _RESIDUAL),
         Classifier("bird_lotfi", "Bird & Lotfi's CNN", settings=Topology()),
         *(replace(topology, network="bird_lotfi") for topology in _topologies()),
         *(_head("linear", "linear probe", _PROBED, backbone) for backbone in BACKBONES.values()),

@@ -32,7 +32,7 @@ def similarity(
 
 
 @functools.cache
-def _untrained(classifier: str, seed: int) -> keras.Sequential:
+def _untrained(classifier: str, seed: int) -> keras.Model:
     return models.build(classifier, seed)
 
 

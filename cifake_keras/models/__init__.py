@@ -1,4 +1,4 @@
-"""Factor 3: the classifiers, a file each, all `keras.Sequential`. A name in the protocol is the name of a file.
+"""Factor 3: the classifiers, a file each. A name in the protocol is the name of a file.
 
 A file has `build(settings, seed, precision)`, which returns a network that takes images [batch, 32, 32, 3], or features
 [batch, n] where the classifier has a backbone, and gives logits, float32 [batch, 1]; positive means FAKE. settings:
@@ -15,7 +15,7 @@ import numpy as np
 from cifake_keras.protocol import CLASSIFIERS, Hyperparameters
 
 
-def build(name: str, seed: int = 0, precision: str = "float32") -> keras.Sequential:
+def build(name: str, seed: int = 0, precision: str = "float32") -> keras.Model:
     """The classifier of that name in the protocol, with fresh weights that follow from `seed`.
 
     precision: "float32" or "mixed_bfloat16" (weights float32 in both).
@@ -30,7 +30,7 @@ def is_fitted_at_once(name: str) -> bool:
     return hasattr(_module(name), "fit")
 
 
-def fit(network: keras.Sequential, features: np.ndarray, labels: np.ndarray, hyperparameters: Hyperparameters) -> None:
+def fit(network: keras.Model, features: np.ndarray, labels: np.ndarray, hyperparameters: Hyperparameters) -> None:
     """Fits a head that `is_fitted_at_once`. features: float32 [images, n]. labels: int64 [images]."""
     _module(network.name).fit(network, features, labels, hyperparameters)
 

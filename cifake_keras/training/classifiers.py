@@ -29,7 +29,7 @@ def train(
     candidates: Sequence[Hyperparameters],
     seed: int,
     session: Session,
-) -> list[tuple[keras.Sequential, pd.DataFrame]]:
+) -> list[tuple[keras.Model, pd.DataFrame]]:
     """Trains a classifier for each candidate, side by side, all from the same weights and on the same batches.
 
     images: they may have taken the first of the condition's steps. validation: likewise, the first of those that test
