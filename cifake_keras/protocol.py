@@ -786,6 +786,17 @@ SYSTEMS_PHASE = DIVERSE_PHASES[0].name
 # What they are told apart by: generators that no training set has, as far as versions are known: SD's is not.
 NEW_TO_DIVERSE = ("SDv1.1", "DrawBench SDv2.1")
 
+# Detectors are developed on Stable Diffusion's fakes of one size, by family, whose sources share prompts, or whose
+# versions nobody states; on photographs to train with, and others to test on; and two generators are asked about once.
+FAMILIES = {
+    "SDv1.1": ("SDv1.1",),
+    "DrawBench": ("DrawBench SDv1.4", "DrawBench SDv1.5", "DrawBench SDv2.1"),
+    "SDv1": ("SDv1 Extile1", "SDv1 JoshCLWren"),
+    "SD": ("SD",),
+}
+TRAINING_PHOTOGRAPHS, TEST_PHOTOGRAPHS = "VOC", "ImageNet native"
+LAST_LOOK = ("DALL-E 3", "Stable Cascade")
+
 # The same two phases at about a seventieth, on images that the package makes itself.
 DEMO_PHASES = (
     Phase(
