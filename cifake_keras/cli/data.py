@@ -193,6 +193,17 @@ def verify(sources: tuple[str, ...], record: bool, data_dir: Path) -> None:
         raise SystemExit(2)
 
 
+@data.command("croissant")
+@click.argument("sources", metavar="[SOURCE]...", nargs=-1)
+@options.data_dir
+def croissant_(sources: tuple[str, ...], data_dir: Path) -> None:
+    """Describe prepared sources, all without SOURCE, in Croissant, a file beside each (extra [croissant])."""
+    from cifake_keras.sources import croissant, inventory
+
+    for dataset, folder in inventory.chosen(data_dir, sources).items():
+        click.echo(croissant.write(dataset, folder))
+
+
 @data.command("audit")
 @click.option("--phase", type=click.Choice([phase.name for phase in protocol.PAPER_PHASES]), required=True)
 @options.preset

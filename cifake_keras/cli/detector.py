@@ -2,6 +2,7 @@
 
 import os
 import sys
+import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -13,8 +14,9 @@ from cifake_keras.runtime.text import by_reason, lines, printable
 _paths = click.argument("paths", metavar="PATH...", nargs=-1, required=True)
 _model = click.option(
     "--model",
-    type=click.Path(path_type=Path),
-    help="The folder of a SavedModel, or a .tflite file; else the detector that comes with this program.",
+    metavar="PATH|ADDRESS",
+    help="The folder of a SavedModel, a .tflite file, or or the hf:// or kaggle:// address of a published detector;"
+    " else the one that comes with this program.",
 )
 _STANDARD_OUTPUT = Path("-")
 _saved_model = click.argument("model", type=click.Path(path_type=Path, exists=True, file_okay=False), required=False)
@@ -92,7 +94,7 @@ def _output(default: str) -> Callable:
 @click.option("--threshold", type=float, callback=_probability, help="FAKE from this probability on; else the card's.")
 @click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
 @_output("-")
-def predict(paths: tuple[str, ...], model: Path | None, threshold: float | None, form: str, output: Path) -> None:
+def predict(paths: tuple[str, ...], model: str | None, threshold: float | None, form: str, output: Path) -> None:
     """Tell which images a generator made. PATH: a file, a folder with images, or - for a list on standard input."""
     from cifake_keras.detector import load_detector, predictions
     from cifake_keras.runtime import progress
@@ -116,7 +118,7 @@ def predict(paths: tuple[str, ...], model: Path | None, threshold: float | None,
 @_paths
 @_model
 @_output("explanation.png")
-def explain(paths: tuple[str, ...], model: Path | None, output: Path) -> None:
+def explain(paths: tuple[str, ...], model: str | None, output: Path) -> None:
     """Draw what the detector looks at, as a PNG with a row an image. PATH: as for predict."""
     import numpy as np
 
@@ -143,7 +145,7 @@ def explain(paths: tuple[str, ...], model: Path | None, output: Path) -> None:
 
 @click.command()
 @_saved_model
-@click.option("--format", "name", type=click.Choice(["savedmodel", "litert", "onnx", "tfjs"]), required=True)
+@click.option("--format", "name", type=click.Choice(["savedmodel", "keras", "litert", "onnx", "tfjs"]), required=True)
 @click.option(
     "--output", type=click.Path(path_type=Path), callback=_vacant, required=True, help="File or folder to write."
 )
@@ -175,4 +177,45 @@ def page(model: Path | None, output: Path) -> None:
     click.echo(f"{output}; to look at it: python -m http.server --bind localhost --directory {output}")
 
 
-COMMANDS = predict, explain, export, page
+def _target(context: click.Context, parameter: click.Parameter, target: str) -> Path | str:
+    """A place for a new folder, or the address of a repository."""
+    from cifake_keras.detector import hubs
+
+    if not hubs.is_address(target):
+        return _vacant(context, parameter, Path(target))
+    if not target.startswith(hubs.HUGGING_FACE):
+        raise click.BadParameter(
+            f"only {hubs.HUGGING_FACE} is published to; write a folder, and upload that elsewhere."
+        )
+    return target
+
+
+@click.command()
+@click.argument("target", metavar="FOLDER|hf://USER/NAME", callback=_target)
+@click.option(
+    "--model",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="The folder of a SavedModel; else the one that comes with this program.",
+)
+def publish(target: Path | str, model: Path | None) -> None:
+    """Write a SavedModel as a model repository of Hugging Face (extra [huggingface]), here or there.
+
+    The repository has the SavedModel, its LiteRT and .keras files, and a README.md made of its model card.
+    """
+    from cifake_keras.runtime import processes
+
+    processes.import_tensorflow()
+    from cifake_keras import detector
+    from cifake_keras.detector import hubs, repository
+
+    if isinstance(target, Path):
+        repository.write(model or detector.PRETRAINED, target)
+        click.echo(target)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        written = Path(folder) / "repository"
+        repository.write(model or detector.PRETRAINED, written, target)
+        click.echo(hubs.upload(written, target))
+
+
+COMMANDS = predict, explain, export, page, publish

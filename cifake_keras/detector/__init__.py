@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from cifake_keras.detector import litert, model_card
+from cifake_keras.detector import hubs, litert, model_card
 from cifake_keras.protocol import CLASSIFIERS, CLEAN, IMAGE_SIZE, KERNELS, THRESHOLD, Condition
 from cifake_keras.runtime.errors import UserError
 from cifake_keras.runtime.processes import cores
@@ -69,9 +69,11 @@ class Detector:
         The methods are vanilla_gradient, smoothgrad and grad_cam (`saliency`), on what the classifier sees.
         images: as `predict` takes them. Raises UserError where the model is not a SavedModel of this package.
         """
-        if not {"condition", "classifier"} <= self.card.keys() or not (self._folder / "saved_model.pb").exists():
+        has_weights = (self._folder / "variables" / "variables.index").exists()
+        if not {"condition", "classifier"} <= self.card.keys() or not has_weights:
             raise UserError("Only a SavedModel of this package can be explained: name its folder with --model.")
-        if CLASSIFIERS[self.card["classifier"]].backbone:
+        classifier = CLASSIFIERS.get(self.card["classifier"])
+        if classifier and classifier.backbone:
             raise UserError(f"{self.path} looks at features of a frozen backbone, of which there is no map to draw.")
         _import_keras()
         _check_keras()
@@ -80,10 +82,10 @@ class Detector:
         from cifake_keras.evaluation import saliency
 
         saved_model.check_process()
-        condition, classifier, networks = self._parts
+        condition, network, networks = self._parts
         unit = np.concatenate([_NO_PIXELS, *self._batches(_warned(_images(images)))]) / np.float32(255)
         inputs = np.asarray(walk(unit, condition.path(CLEAN), networks, condition.range))
-        return {name: method(classifier, inputs) for name, method in saliency.METHODS.items()}
+        return {name: method(network, inputs) for name, method in saliency.METHODS.items()}
 
     def pixels(self, images: Any) -> np.ndarray:
         """The images as the network sees them: uint8 [n, 32, 32, 3]. images: as `predict` takes them."""
@@ -114,13 +116,14 @@ class Detector:
 def load_detector(model: str | os.PathLike | None = None, threads: int | None = None) -> Detector:
     """The detector that comes with the package, or another.
 
-    model: the folder of a SavedModel, which TensorFlow runs, or a .tflite file, which LiteRT runs.
+    model: the folder of a SavedModel, which TensorFlow runs, or a .tflite file, which LiteRT runs; or the address of a
+    published detector, as `hubs.fetch` takes it, whose .tflite file LiteRT runs.
     threads: how many LiteRT computes with, whether one thread of yours predicts or many; as many as cores where None.
     Raises UserError where there is no such model, or where its files are not those of its model card.
     """
-    path = PRETRAINED / litert.FILE if model is None else Path(model)
+    path = _local(PRETRAINED / litert.FILE if model is None else model)
     if path.suffix == ".tflite":
-        model_card.check(path.parent, path.name)
+        model_card.check(path.parent, [path.name])
         return Detector(litert.load(path, threads or cores()), path, threads)
     if not (path / "saved_model.pb").is_file():
         raise UserError(f"{path} is no model: name the folder of a SavedModel, or a .tflite file.")
@@ -129,6 +132,10 @@ def load_detector(model: str | os.PathLike | None = None, threads: int | None = 
     from cifake_keras.detector import saved_model
 
     return Detector(saved_model.load(path), path)
+
+
+def _local(model: str | os.PathLike) -> Path:
+    return hubs.fetch(model) if isinstance(model, str) and hubs.is_address(model) else Path(model)
 
 
 def _import_keras() -> None:

@@ -1,5 +1,6 @@
 """The card beside a SavedModel: its data, metrics, threshold, limits, and the digests of its files."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,8 @@ _SIGNATURES = {
 def write(folder: Path, card: dict) -> None:
     """Adds the card, with the digests of all files that are in `folder` now, and what its signatures take."""
     paths = sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / MODEL_CARD)
-    digests = {path.relative_to(folder).as_posix(): files.sha256(path) for path in paths}
-    files.write_json(folder / MODEL_CARD, {**card, "signatures": _SIGNATURES, DIGESTS: digests})
+    recorded = {path.relative_to(folder).as_posix(): files.sha256(path) for path in paths}
+    files.write_json(folder / MODEL_CARD, {**card, "signatures": _SIGNATURES, DIGESTS: recorded})
 
 
 def read(folder: Path) -> dict:
@@ -32,10 +33,15 @@ def read(folder: Path) -> dict:
     return {key: value for key, value in _read(folder).items() if key not in ("signatures", DIGESTS)}
 
 
-def check(folder: Path, only: str | None = None) -> None:
-    """Raises UserError where a file, or that one alone, differs from the card; without a card nothing is checked."""
-    recorded = _read(folder).get(DIGESTS, {})
-    for name in recorded if only is None else recorded.keys() & {only}:
+def digests(folder: Path) -> dict[str, str]:
+    """The SHA-256 of each file that the card records, by its path below `folder`; of none without a card."""
+    return _read(folder).get(DIGESTS, {})
+
+
+def check(folder: Path, only: Iterable[str] | None = None) -> None:
+    """Raises UserError where a file, or one of `only`, differs from the card; without a card nothing is checked."""
+    recorded = digests(folder)
+    for name in recorded if only is None else recorded.keys() & set(only):
         if not (folder / name).is_file() or files.sha256(folder / name) != recorded[name]:
             raise UserError(f"{folder / name} is missing or damaged: the model card records another; get it anew.")
 
@@ -55,11 +61,13 @@ def _wrong(card: Any) -> str | None:
     """The first thing that is not as this package writes it."""
     if not isinstance(card, dict):
         return "it is no JSON object"
-    threshold, kernel, digests = card.get("threshold", THRESHOLD), card.get("kernel", KERNELS[0]), card.get(DIGESTS)
+    threshold, kernel, recorded = card.get("threshold", THRESHOLD), card.get("kernel", KERNELS[0]), card.get(DIGESTS)
     if not isinstance(threshold, int | float) or not 0 <= threshold <= 1:
         return f"threshold is {threshold!r}, no probability"
     if kernel not in KERNELS:
         return f"kernel is {str(kernel)[:40]!r}, none of {', '.join(KERNELS)}"
-    if not isinstance(digests, dict) or not all(isinstance(digest, str) for digest in digests.values()):
+    if not all(isinstance(card.get(key, ""), str) for key in ("condition", "classifier")):
+        return "condition and classifier are no names"
+    if not isinstance(recorded, dict) or not all(isinstance(digest, str) for digest in recorded.values()):
         return f"{DIGESTS} does not list the digests of its files"
     return None

@@ -14,7 +14,7 @@ from tensorflow.types.experimental import ConcreteFunction
 from cifake_keras import models
 from cifake_keras.conditions.path import Networks, build, detector
 from cifake_keras.detector import decoding, model_card
-from cifake_keras.protocol import CONDITIONS, IMAGE_SIZE, Condition, seen_by
+from cifake_keras.protocol import CLASSIFIERS, CONDITIONS, IMAGE_SIZE, Condition, seen_by
 from cifake_keras.runtime.errors import UserError
 from cifake_keras.runtime.files import replacing
 
@@ -75,16 +75,28 @@ def load(folder: Path) -> Callable[[np.ndarray], np.ndarray]:
 def read(folder: Path, card: dict) -> tuple[Condition, keras.Model, Networks]:
     """What a SavedModel was made of: condition, classifier, networks of the steps. card: its model card.
 
-    Raises UserError where its weights are not those of such networks.
+    Its weights are read, and nothing of it is run. Raises UserError where they are not those of such networks, or this
+    version has none of those names.
     """
+    if card["classifier"] not in CLASSIFIERS or card["condition"] not in CONDITIONS:
+        raise UserError(
+            f"{folder} has a network that this version does not know; take a newer version, or export it anew."
+        )
     condition = seen_by(card["classifier"], CONDITIONS[card["condition"]])
     classifier = models.build(card["classifier"])
     networks = {step.name: build(step) for step in condition.steps if step.network}
     try:
-        detector(condition, classifier, networks).set_weights(_loaded(folder).weights)
-    except (AttributeError, ValueError) as error:
+        detector(condition, classifier, networks).set_weights(_weights(folder))
+    except (ValueError, tf.errors.OpError) as error:
         raise UserError(f"{folder} has other weights than its model card says; export it anew.") from error
     return condition, classifier, networks
+
+
+def _weights(folder: Path) -> list[np.ndarray]:
+    """In the order of `write`."""
+    reader = tf.train.load_checkpoint(folder / "variables" / "variables")
+    count = sum(name.startswith("weights/") for name in reader.get_variable_to_shape_map())
+    return [reader.get_tensor(f"weights/{number}/.ATTRIBUTES/VARIABLE_VALUE") for number in range(count)]
 
 
 def frozen(folder: Path) -> ConcreteFunction:

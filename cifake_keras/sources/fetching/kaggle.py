@@ -1,4 +1,4 @@
-"""Data sets on Kaggle, fetched by its own client, kagglehub (extra [kaggle])."""
+"""Data sets and models on Kaggle, fetched by its own client, kagglehub (extra [kaggle])."""
 
 import textwrap
 from pathlib import Path
@@ -16,14 +16,24 @@ def fetch_dataset(handle: str) -> Path:
 
     handle: owner/name/versions/number. Raises Unavailable, and UserError where kagglehub is not installed.
     """
+    return _fetched("dataset_download", handle, ", or leave --kaggle out")
+
+
+def fetch_model(handle: str) -> Path:
+    """As `fetch_dataset`, of the model owner/name/framework/variation, with /version for one that is not the newest."""
+    return _fetched("model_download", handle)
+
+
+def _fetched(fetch: str, handle: str, otherwise: str = "") -> Path:
+    """fetch: a function of kagglehub. otherwise: what else can be done where that is not installed."""
     try:
         import kagglehub
     except ImportError:
         raise UserError(
-            "kagglehub is not installed; install it with: pip install 'cifake-keras[kaggle]', or leave --kaggle out."
+            f"kagglehub is not installed; install it with: pip install 'cifake-keras[kaggle]'{otherwise}."
         ) from None
     try:
-        return Path(kagglehub.dataset_download(handle))
+        return Path(getattr(kagglehub, fetch)(handle))
     except Exception as error:  # its errors have no common base
         raise Unavailable(_reason(error)) from error
 
