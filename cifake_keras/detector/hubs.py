@@ -87,7 +87,8 @@ def _from_hugging_face(address: str) -> Path:
 def _reason(error: Exception) -> str:
     from huggingface_hub import errors
 
-    cause = error.__cause__ or error  # that of what is not in the cache either
+    is_absent = isinstance(error, errors.LocalEntryNotFoundError)  # from the cache; why it was needed is the cause
+    cause = error.__cause__ if is_absent else error
     status = cause.response.status_code if isinstance(cause, errors.HfHubHTTPError) else None
     if isinstance(cause, errors.RevisionNotFoundError):
         return "it has no such revision"
@@ -95,7 +96,7 @@ def _reason(error: Exception) -> str:
         return "there is no such repository, or it asks for a login (hf auth login, or HF_TOKEN)"
     if status:
         return f"the server answers {status}"
-    if isinstance(error, errors.LocalEntryNotFoundError):
+    if is_absent:
         return "the server cannot be reached, and it was not fetched before"
     return textwrap.shorten(str(error), 200).rstrip(".") or type(error).__name__
 

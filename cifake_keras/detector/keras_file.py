@@ -19,14 +19,18 @@ class ForeignLayers(UserError):
 def write(model: Path, path: Path) -> None:
     """Writes the network of a SavedModel: images, float32 [batch, 32, 32, 3] in [0, 1], to logits [batch, 1].
 
-    Raises ForeignLayers, and UserError where `model` lacks the model card of this package.
+    Raises ForeignLayers as `save`, and UserError where `model` lacks the model card of this package.
     """
     card = model_card.read(model)
     if not {"condition", "classifier"} <= card.keys():
         raise UserError(f"{model} has no model card that names its network; a .keras file is made of such a one.")
-    network = detector(*saved_model.read(model, card))
+    save(detector(*saved_model.read(model, card)), path)
+
+
+def save(network: keras.Model, path: Path) -> None:
+    """Raises ForeignLayers where the network has layers that Keras does not come with."""
     if foreign := sorted(set(_foreign(keras.saving.serialize_keras_object(network)))):
-        raise ForeignLayers(f"Keras alone does not know {', '.join(foreign)} of {model}: export it in another format.")
+        raise ForeignLayers(f"Keras alone does not know the network's {', '.join(foreign)}: take another format.")
     network.save(path)
 
 
