@@ -1,4 +1,4 @@
-"""Published detectors come through the real clients, from servers on loopback, whole or with one sentence that says why."""
+"""Published detectors come through the real clients from servers on loopback, or one sentence says why they do not."""
 
 import base64
 import contextlib
@@ -267,7 +267,7 @@ def test_from_kaggle_and_again_without_a_network(kaggle, image):
     kaggle.shutdown()
     kaggle.server_close()
     assert load_detector("kaggle://user/detector/tfLite/baseline/3").predict([image]) == expected
-    with pytest.raises(UserError, match="^kaggle://user/detector/tfLite/baseline/4 cannot be fetched: "):
+    with pytest.raises(UserError, match=r"^kaggle://user/detector/tfLite/baseline/4 cannot be fetched: "):
         load_detector("kaggle://user/detector/tfLite/baseline/4")
 
 
@@ -277,7 +277,7 @@ def test_kaggle_lacks_it_or_it_is_damaged(kaggle):
     with pytest.raises(UserError, match="cannot be fetched: Invalid model handle"):
         load_detector("kaggle://user/detector")
     kaggle.files = published(damaged="model.tflite")
-    with pytest.raises(UserError, match="model.tflite is missing or damaged"):
+    with pytest.raises(UserError, match=r"model\.tflite is missing or damaged"):
         load_detector("kaggle://user/detector/tfLite/baseline")
 
 

@@ -10,20 +10,32 @@ import numpy as np
 import pytest
 from support import noise, output_of, refused
 
-from cifake_keras import load_detector
+from cifake_keras import load_detector, models
+from cifake_keras.conditions.path import build, detector
 from cifake_keras.detector import PRETRAINED, keras_file, model_card
+from cifake_keras.protocol import CONDITIONS, seen_by
 from cifake_keras.runtime import files
 
 pytestmark = pytest.mark.slow
 
 # Keras without this package: whoever asks for it is told that there is none.
-_LOAD = """
+_ANSWER = """
 import sys
+from pathlib import Path
 sys.modules["cifake_keras"] = None
 import keras, numpy
-network = keras.saving.load_model(sys.argv[1])
-numpy.save(sys.argv[3], network.predict(numpy.load(sys.argv[2]), verbose=0))
+images = numpy.load("images.npy")
+for path in Path().glob("*.keras"):
+    numpy.save(path.stem, keras.saving.load_model(path).predict(images, verbose=0))
 """
+
+# Every kind of network that is made of Keras's layers alone.
+_PLAIN = [
+    ("baseline", "bird_lotfi"),
+    ("autoencoded", "paper"),
+    ("taef2", "paper"),
+    ("baseline", "mobilenet_random_linear"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -49,14 +61,21 @@ def test_the_hub_finds_metrics_with_intervals_and_what_it_is(published):
     assert "0.7783 (0.7468 to 0.8099)" in readme.text and all(limit in readme.text for limit in card["limits"])
 
 
-def test_keras_alone_loads_the_same_network(published, tmp_path):
+def test_keras_alone_loads_the_same_networks(published, tmp_path):
     images = np.stack([noise(number, 32) for number in range(8)])
     np.save(tmp_path / "images.npy", images / np.float32(255))
-    arguments = map(str, (published / "model.keras", tmp_path / "images.npy", tmp_path / "logits.npy"))
-    subprocess.run([sys.executable, "-c", _LOAD, *arguments], cwd=tmp_path, check=True, capture_output=True)
-    logits = np.load(tmp_path / "logits.npy")
+    shutil.copy(published / "model.keras", tmp_path)
     probabilities = load_detector(published).predict(images)
-    assert logits.shape == (8, 1) and np.abs(logits[:, 0] - np.log(probabilities / (1 - probabilities))).max() < 1e-3
+    logits = {"model": np.log(probabilities / (1 - probabilities))[:, None]}
+    for name, classifier in _PLAIN:
+        condition = seen_by(classifier, CONDITIONS[name])
+        networks = {step.name: build(step) for step in condition.steps if step.network}
+        network = detector(condition, models.build(classifier), networks)
+        keras_file.save(network, tmp_path / f"{name}-{classifier}.keras")
+        logits[f"{name}-{classifier}"] = network.predict(images / np.float32(255), verbose=0)
+    subprocess.run([sys.executable, "-c", _ANSWER], cwd=tmp_path, check=True, capture_output=True)
+    for name, expected in logits.items():
+        assert np.abs(np.load(tmp_path / f"{name}.npy") - expected).max() < 1e-3, name
 
 
 def test_damage_to_what_was_published_is_refused_and_another_readme_is_not(published, tmp_path):
