@@ -111,17 +111,20 @@ def _results(card: dict) -> Iterator["EvalResult"]:
 
 
 def _table(card: dict) -> str:
-    rows = [(test, evaluation, *_cells(scores)) for test, evaluation, scores in _tests(card)]
-    titles = [metric.title for metric in METRICS.values()]
-    return tabulate(rows, ["test", "images", "photographs", "fakes", *titles], "github", disable_numparse=True)
+    tests = list(_tests(card))
+    measured = [key for key in METRICS if any(scores.get(key) is not None for *_, scores in tests)]
+    rows = [
+        (test, evaluation, f"{scores['n_real']:,} + {scores['n_fake']:,}", *(_cell(scores, key) for key in measured))
+        for test, evaluation, scores in tests
+    ]
+    titles = [METRICS[key].title for key in measured]
+    return tabulate(rows, ["test", "", "photographs + fakes", *titles], "github", disable_numparse=True)
 
 
-def _cells(scores: dict) -> Iterator[str]:
-    yield from (f"{scores[count]:,}" for count in ("n_real", "n_fake"))
-    for key in METRICS:
-        interval = _interval(scores, key)
-        value = "" if scores.get(key) is None else f"{scores[key]:.4f}"
-        yield f"{value} ({interval})" if interval else value
+def _cell(scores: dict, metric: str) -> str:
+    interval = _interval(scores, metric)
+    value = "" if scores.get(metric) is None else f"{scores[metric]:.4f}"
+    return f"{value} ({interval})" if interval else value
 
 
 def _interval(scores: dict, metric: str) -> str:

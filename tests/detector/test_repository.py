@@ -78,6 +78,15 @@ def test_keras_alone_loads_the_same_networks(published, tmp_path):
         assert np.abs(np.load(tmp_path / f"{name}.npy") - expected).max() < 1e-3, name
 
 
+def test_a_fetched_detector_is_explained_without_its_program(published, tmp_path):
+    """What `hubs` fetches lacks saved_model.pb."""
+    for name in ("model.tflite", "assets.extra", "variables"):
+        (shutil.copytree if (published / name).is_dir() else shutil.copy)(published / name, tmp_path / name)
+    fetched, image = load_detector(tmp_path / "model.tflite"), noise(1, 32)
+    for method, expected in load_detector().explain(image).items():
+        assert np.allclose(fetched.explain(image)[method], expected, atol=1e-6), method
+
+
 def test_damage_to_what_was_published_is_refused_and_another_readme_is_not(published, tmp_path):
     copy = Path(shutil.copytree(published, tmp_path / "copy"))
     (copy / "README.md").write_text("mine")
