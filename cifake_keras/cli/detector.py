@@ -15,7 +15,7 @@ _paths = click.argument("paths", metavar="PATH...", nargs=-1, required=True)
 _model = click.option(
     "--model",
     metavar="PATH|ADDRESS",
-    help="The folder of a SavedModel, a .tflite file, or or the hf:// or kaggle:// address of a published detector;"
+    help="The folder of a SavedModel, a .tflite file, or the hf:// or kaggle:// address of a published detector;"
     " else the one that comes with this program.",
 )
 _STANDARD_OUTPUT = Path("-")

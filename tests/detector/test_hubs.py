@@ -78,7 +78,9 @@ class HuggingFace(Handler):
             case ["api", "models", *name, "revision", _] if "/".join(name) != NAME:
                 self.answer({"error": "Repository not found"}, 404, X_Error_Code="RepoNotFound")
             case ["api", "models", _, _, "revision", "main" | "v1"]:
-                self.answer({"id": NAME, "sha": REVISION, "siblings": []})
+                self.answer(
+                    {"id": NAME, "sha": REVISION, "siblings": [{"rfilename": name} for name in self.server.files]}
+                )
             case ["api", "models", _, _, "revision", _]:
                 self.answer({"error": "Invalid rev id"}, 404, X_Error_Code="RevisionNotFound")
             case ["api", "models", _, _, "tree", _]:
