@@ -243,6 +243,11 @@ class Weights:
     licence: str
     seen: str
 
+    @property
+    def command(self) -> str:
+        """What prepares them."""
+        return f"cifake-keras data prepare weights {self.name}"
+
 
 @dataclass(frozen=True)
 class Step:

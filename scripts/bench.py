@@ -18,15 +18,14 @@ import bench_table
 import bench_tensorflow
 import click
 import numpy as np
-import processor
 from bench_pytorch import Side
 from bench_table import TOGETHER
 from memory import watched_together
-from processor import CORES
 from worker import Worker, together
 
 from cifake_keras import protocol
-from cifake_keras.runtime import files
+from cifake_keras.runtime import files, processor
+from cifake_keras.runtime.processor import CORES
 from cifake_keras.runtime.progress import say
 from cifake_keras.sources import arrays
 from cifake_keras.splits import composition

@@ -16,13 +16,12 @@ import click
 import numpy as np
 import onnx
 import onnxruntime
-import processor
 import tensorflow as tf
 from onnx import helper, numpy_helper
 
 from cifake_keras.models.backbones import clip_vit_b16 as clip
 from cifake_keras.protocol import CLIP_VIT_B16, Clip
-from cifake_keras.runtime import files
+from cifake_keras.runtime import files, processor
 from cifake_keras.sources import scenes
 
 RESULT = Path("results/clip_parity.json")

@@ -20,14 +20,13 @@ import growth_plot
 import growth_work
 import numpy as np
 import pandas as pd
-import processor
 from PIL import Image
 from worker import Worker
 
 from cifake_keras import protocol
 from cifake_keras.evaluation.metrics import METRICS
 from cifake_keras.records import cells
-from cifake_keras.runtime import files, processes
+from cifake_keras.runtime import files, processes, processor
 from cifake_keras.runtime.progress import say
 from cifake_keras.sources import arrays, scenes
 

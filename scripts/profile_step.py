@@ -13,11 +13,10 @@ from pathlib import Path
 import click
 import numpy as np
 import pandas as pd
-import processor
 
 from cifake_keras import protocol
 from cifake_keras.protocol import AUTOENCODER, PERTURBATION
-from cifake_keras.runtime import files, processes
+from cifake_keras.runtime import files, processes, processor
 
 STEPS, BATCH, ROWS = 5, 128, 10
 

@@ -7,7 +7,7 @@ import os
 
 import click
 
-from cifake_keras.cli import data, detector, report, study
+from cifake_keras.cli import data, detector, doctor, options, report, study
 from cifake_keras.runtime import interruption, streams
 from cifake_keras.runtime.errors import UserError, of_the_disk
 from cifake_keras.runtime.text import printable
@@ -55,11 +55,11 @@ def _failure(message: str, status: int = UserError.status) -> SystemExit:
     return SystemExit(status)
 
 
-@click.group(cls=_Commands)
+@click.group(cls=_Commands, epilog=options.examples("predict photograph.jpg", "doctor"))
 @click.version_option(package_name="cifake-keras")
 def main() -> None:
     """A replication of ISITCAP? (does an autoencoder help a detector of synthetic images generalise?) in Keras."""
 
 
-for _command in (data.data, *study.COMMANDS, *report.COMMANDS, *detector.COMMANDS):
+for _command in (data.data, *study.COMMANDS, *report.COMMANDS, *detector.COMMANDS, doctor.doctor):
     main.add_command(_command)

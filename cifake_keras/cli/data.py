@@ -22,7 +22,14 @@ def data() -> None:
     """Prepare images, list them and check them."""
 
 
-@data.command("prepare")
+@data.command(
+    "prepare",
+    epilog=options.examples(
+        "data prepare cifake",
+        "data prepare image_folder --from images --generator SDv1.5",
+        "data prepare all --from archives",
+    ),
+)
 @click.argument("source", type=click.Choice([*BUILDERS, _ALL, _WEIGHTS]))
 @click.argument("name", required=False, type=click.Choice(protocol.WEIGHTS))
 @click.option(
@@ -134,7 +141,7 @@ def _one_class(generator: str | None, photographs: str | None) -> dict[str, str]
     return {"title": generator or photographs or "", "label": "FAKE" if generator else "REAL"}
 
 
-@data.command("list")
+@data.command("list", epilog=options.examples("data list", "data list --data-dir paper/data"))
 @options.data_dir
 def list_(data_dir: Path) -> None:
     """List the sources: their images, what they are for, their licence, and how to get them; weights too."""
@@ -157,7 +164,7 @@ def list_(data_dir: Path) -> None:
             f"seen: {weights.seen}",
         ]
         click.echo("\n" + "\n".join(map(click.wrap_text, terms)))
-        click.echo(f"cifake-keras data prepare weights {weights.name}")
+        click.echo(weights.command)
 
 
 def _table(data_dir: Path) -> "Table":
@@ -174,8 +181,15 @@ def _table(data_dir: Path) -> "Table":
     return table
 
 
-@data.command("verify")
-@click.argument("sources", metavar="[SOURCE]...", nargs=-1)
+def _prepared(context: click.Context, argument: click.Parameter, typed: str) -> list[str]:
+    """The study's data sets of which there is a folder, for a shell: quickly, so not by looking into them."""
+    data_dir = Path(context.params.get("data_dir") or "data")
+    names = [source.dataset for source in protocol.SOURCES.values() if (data_dir / source.dataset).is_dir()]
+    return [name for name in names if name.startswith(typed)]
+
+
+@data.command("verify", epilog=options.examples("data verify", "data verify cifake SDv1.5"))
+@click.argument("sources", metavar="[SOURCE]...", nargs=-1, shell_complete=_prepared)
 @click.option("--record", is_flag=True, help="Record the fingerprint of data that were prepared without one.")
 @options.data_dir
 def verify(sources: tuple[str, ...], record: bool, data_dir: Path) -> None:
@@ -193,8 +207,8 @@ def verify(sources: tuple[str, ...], record: bool, data_dir: Path) -> None:
         raise SystemExit(2)
 
 
-@data.command("croissant")
-@click.argument("sources", metavar="[SOURCE]...", nargs=-1)
+@data.command("croissant", epilog=options.examples("data croissant", "data croissant cifake"))
+@click.argument("sources", metavar="[SOURCE]...", nargs=-1, shell_complete=_prepared)
 @options.data_dir
 def croissant_(sources: tuple[str, ...], data_dir: Path) -> None:
     """Describe prepared sources, all without SOURCE, in Croissant, a file beside each (extra [croissant])."""
@@ -204,7 +218,7 @@ def croissant_(sources: tuple[str, ...], data_dir: Path) -> None:
         click.echo(croissant.write(dataset, folder))
 
 
-@data.command("audit")
+@data.command("audit", epilog=options.examples("data audit --phase phase1"))
 @click.option("--phase", type=click.Choice([phase.name for phase in protocol.PAPER_PHASES]), required=True)
 @options.preset
 @options.validation_files

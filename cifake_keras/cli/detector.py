@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from cifake_keras.cli import options
 from cifake_keras.runtime.errors import Unfinished, UserError
 from cifake_keras.runtime.text import by_reason, lines, printable
 
@@ -88,7 +89,7 @@ def _output(default: str) -> Callable:
     )
 
 
-@click.command()
+@click.command(epilog=options.examples("predict photograph.jpg", "predict pictures --format csv --output answers.csv"))
 @_paths
 @_model
 @click.option("--threshold", type=float, callback=_probability, help="FAKE from this probability on; else the card's.")
@@ -114,7 +115,7 @@ def predict(paths: tuple[str, ...], model: str | None, threshold: float | None, 
     _end([answer for answer in answers if answer.error], len(answered))
 
 
-@click.command()
+@click.command(epilog=options.examples("explain photograph.jpg pictures --output explanation.png"))
 @_paths
 @_model
 @_output("explanation.png")
@@ -143,7 +144,12 @@ def explain(paths: tuple[str, ...], model: str | None, output: Path) -> None:
     _end(unanswered, len(pictures))
 
 
-@click.command()
+@click.command(
+    epilog=options.examples(
+        "export --format litert --output detector.tflite",
+        "export saved_models/phase1/baseline --format onnx --output detector.onnx",
+    )
+)
 @_saved_model
 @click.option("--format", "name", type=click.Choice(["savedmodel", "keras", "litert", "onnx", "tfjs"]), required=True)
 @click.option(
@@ -162,7 +168,7 @@ def export(model: Path | None, name: str, output: Path, float16: bool) -> None:
     click.echo(f"{output}: the probabilities of 256 images differ from the SavedModel's by at most {difference:.1g}")
 
 
-@click.command()
+@click.command(epilog=options.examples("page", "page saved_models/phase1/baseline --output mine"))
 @_saved_model
 @click.option("--output", type=click.Path(path_type=Path), callback=_vacant, default="page", show_default=True)
 def page(model: Path | None, output: Path) -> None:

@@ -25,6 +25,11 @@ def given(context: click.Context, name: str) -> bool:
     return context.get_parameter_source(name) is ParameterSource.COMMANDLINE
 
 
+def examples(*commands: str) -> str:
+    """What the help of a command ends with: itself, as it is used. The \\b keeps click from filling its lines."""
+    return "\n".join(["\b", "Examples:", *(f"  cifake-keras {command}" for command in commands)])
+
+
 def _folder(option: str, default: str, purpose: str) -> Decorator:
     return click.option(
         option, type=click.Path(path_type=Path, file_okay=False), default=default, show_default=True, help=purpose
@@ -33,6 +38,7 @@ def _folder(option: str, default: str, purpose: str) -> Decorator:
 
 data_dir = _folder("--data-dir", "data", "Where prepared sources are kept.")
 results_dir = _folder("--results-dir", "results", "Where cells, tables and figures are kept.")
+saved_models_dir = _folder("--saved-models-dir", "saved_models", "Where SavedModels are written.")
 preset = click.option(
     "--preset",
     type=click.Choice(protocol.PRESETS),
@@ -185,7 +191,7 @@ def grid(command: Callable) -> Callable:
         ),
         data_dir,
         results_dir,
-        _folder("--saved-models-dir", "saved_models", "Where SavedModels are written."),
+        saved_models_dir,
         click.option("--force", is_flag=True, help="Replace SavedModels there that are not of these results."),
     )
 

@@ -8,7 +8,7 @@ from cifake_keras import protocol
 from cifake_keras.cli import options
 
 
-@click.command()
+@click.command(epilog=options.examples("tables", "tables --results-dir mine"))
 @options.results_dir
 def tables(results_dir: Path) -> None:
     """Write the tables of the finished and the examined cells, and print tables 3 and 4."""
@@ -19,7 +19,7 @@ def tables(results_dir: Path) -> None:
     tables.write(results_dir, Console())
 
 
-@click.command()
+@click.command(epilog=options.examples("figures --results-dir mine"))
 @options.results_dir
 def figures(results_dir: Path) -> None:
     """Draw figures 1 to 4 from the finished cells, and charts of the examined ones."""
@@ -29,7 +29,7 @@ def figures(results_dir: Path) -> None:
         click.echo(path)
 
 
-@click.command()
+@click.command(epilog=options.examples("compare baseline autoencoded --results-dir mine"))
 @click.argument("a", type=click.Choice(list(protocol.CONDITIONS)))
 @click.argument("b", type=click.Choice(list(protocol.CONDITIONS)))
 @options.results_dir
@@ -43,7 +43,7 @@ def compare(a: str, b: str, results_dir: Path) -> None:
     Console().print(evidence.compared(examined.read(results_dir), a, b, results_dir))
 
 
-@click.command()
+@click.command(epilog=options.examples("report --results-dir mine"))
 @options.results_dir
 def report(results_dir: Path) -> None:
     """Write report.html, a page of all tables and figures."""

@@ -15,7 +15,13 @@ if TYPE_CHECKING:
     from cifake_keras.runtime.executors import Executor
 
 
-@click.command("run-grid")
+@click.command(
+    "run-grid",
+    epilog=options.examples(
+        "run-grid --phase phase1 --no-sweep --results-dir mine --dry-run",
+        "run-grid --phase phase1 --condition baseline --seeds 5 --jobs 2",
+    ),
+)
 @options.settings
 @options.placed
 @click.option("--dry-run", is_flag=True, help="Only say what would be run.")
@@ -44,7 +50,7 @@ def run_grid(
     grid.run(wanted, replace(settings, precision=resolve_precision(settings.precision)), executor)
 
 
-@click.command("grid-commands")
+@click.command("grid-commands", epilog=options.examples("grid-commands --phase phase1 --seeds 5 --results-dir mine"))
 @options.grid
 @click.pass_context
 def grid_commands(context: click.Context, wanted: "list[Cell]", **_: object) -> None:
@@ -70,7 +76,7 @@ def _words(context: click.Context, option: click.Parameter) -> list[str]:
     return [option.opts[0], str(value)]
 
 
-@click.command()
+@click.command(epilog=options.examples("examine --phase phase1 --seeds 5 --jobs 2"))
 @options.selection
 @options.validation_files
 @options.jobs
@@ -89,7 +95,7 @@ def examine(wanted: "list[Cell]", validation_files: Path | None, jobs: int, data
     examination.run(wanted, settings, processes.Local(jobs))
 
 
-@click.command()
+@click.command(epilog=options.examples("status --phase phase1", "status --phase phase1 --results-dir mine --watch"))
 @options.selection
 @options.results_dir
 @click.option("--watch", is_flag=True, help="Refresh until every cell is done or has failed.")

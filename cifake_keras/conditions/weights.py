@@ -1,12 +1,11 @@
 """Weights that networks of steps come with, prepared once of their authors' files.
 
 <data folder>/weights/<name>.weights.h5 holds them; <name>.json, written last, has the digests of that file and of those
-that it was made of.
+that it was made of. Imports TensorFlow only to prepare them.
 """
 
 from pathlib import Path
 
-from cifake_keras.conditions import path
 from cifake_keras.protocol import Step, Weights
 from cifake_keras.runtime import files
 from cifake_keras.runtime.errors import UserError
@@ -17,6 +16,8 @@ def prepare(weights: Weights, step: Step, data_dir: Path, folder: Path) -> Path:
 
     Raises UserError where one of the files is absent, or not the one that was published.
     """
+    from cifake_keras.conditions import path
+
     originals = [_original(folder / name, digest, weights) for name, digest in weights.files]
     network = path.build(step)
     path.module(step).convert(originals, network)
@@ -27,10 +28,16 @@ def prepare(weights: Weights, step: Step, data_dir: Path, folder: Path) -> Path:
     return file
 
 
+def there(weights: Weights, data_dir: Path) -> bool:
+    """Whether they have been prepared; they may have changed since."""
+    file = _file(weights, data_dir)
+    return file.exists() and _record(file).exists()
+
+
 def prepared(weights: Weights, data_dir: Path) -> Path:
     """Their file. Raises UserError where they are not prepared, or have changed since."""
-    file, command = _file(weights, data_dir), f"run: cifake-keras data prepare weights {weights.name}"
-    if not (file.exists() and _record(file).exists()):
+    file, command = _file(weights, data_dir), f"run: {weights.command}"
+    if not there(weights, data_dir):
         raise UserError(f"{file} is not there; {command}")
     if files.read_json(_record(file)) != _digests(file, weights):
         raise UserError(f"{file} is damaged, or was made of other files than it should be; {command}")

@@ -16,7 +16,7 @@ _UNUSED = ["no phase of the paper"]
 class Entry:
     """A source, or the sources that one command makes. uses: a line a phase. size: in bytes, with arrays.
 
-    begun: whether a preparation or a fetch was cut off.
+    command: what prepares it, "" where it is none of the study's. begun: whether a preparation or a fetch was cut off.
     """
 
     title: str
@@ -24,6 +24,7 @@ class Entry:
     images: int
     wanted: int
     size: int
+    command: str = ""
     begun: bool = False
 
     @property
@@ -43,7 +44,7 @@ def entries(data_dir: Path) -> list[Entry]:
     """The sources of the study, then the other data sets that are prepared below `data_dir`."""
     available = prepared.available(data_dir)
     listed = []
-    for _, group in groupby(SOURCES.values(), key=lambda source: source.command):
+    for command, group in groupby(SOURCES.values(), key=lambda source: source.command):
         sources = list(group)
         images = sum(available.pop(source.dataset, 0) for source in sources)
         title, used = sources[0].name, uses(sources[0].name) or _UNUSED
@@ -51,7 +52,8 @@ def entries(data_dir: Path) -> list[Entry]:
             title, used = sources[0].dataset.partition("/")[0], [f"the demo ({len(sources)} recipes)"]
         size = sum(_size(data_dir / source.dataset) for source in sources)
         begun = any(_begun(data_dir, source) for source in sources)
-        listed.append(Entry(title, used, images, sum(wanted(source.name) for source in sources), size, begun))
+        total = sum(wanted(source.name) for source in sources)
+        listed.append(Entry(title, used, images, total, size, command, begun))
     return [*listed, *(_other(data_dir, name, images) for name, images in available.items())]
 
 

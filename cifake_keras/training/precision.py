@@ -1,8 +1,8 @@
 """The precision that networks compute in."""
 
-from pathlib import Path
-
 import tensorflow as tf
+
+from cifake_keras.runtime import processor
 
 
 def resolve_precision(precision: str) -> str:
@@ -16,9 +16,7 @@ def _computes_bfloat16() -> bool:
     gpus = tf.config.list_physical_devices("GPU")
     if gpus:
         return tf.config.experimental.get_device_details(gpus[0]).get("compute_capability", (0, 0)) >= (8, 0)
-    cpuinfo = Path("/proc/cpuinfo")
-    flags = cpuinfo.read_text() if cpuinfo.exists() else ""
-    return "avx512_bf16" in flags or "amx_bf16" in flags
+    return processor.computes_bfloat16()
 
 
 def policy(precision: str) -> str:

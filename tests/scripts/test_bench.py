@@ -5,9 +5,10 @@ import pkgutil
 
 import bench_table
 import bench_tensorflow
-import processor
 import pytest
 from worker import Worker
+
+from cifake_keras.runtime import processor
 
 OPERATIONS = {"classifier": 100, "autoencoder": 200, "autoencoder forward": 100}
 

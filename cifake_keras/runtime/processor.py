@@ -12,7 +12,7 @@ CORES = processes.cores()
 
 
 def kind() -> str:
-    return kind_of(Path("/proc/cpuinfo").read_text())
+    return kind_of(_cpuinfo())
 
 
 def kind_of(cpuinfo: str) -> str:
@@ -20,7 +20,17 @@ def kind_of(cpuinfo: str) -> str:
     return next((kind for kind, flag in KINDS.items() if flag in flags), "other")
 
 
+def computes_bfloat16() -> bool:
+    return kind() in ("amx_bf16", "avx512_bf16")
+
+
 def described() -> dict:
     """For the record of a measurement."""
-    model = re.search(r"model name\s*:\s*(.*)", Path("/proc/cpuinfo").read_text())
+    model = re.search(r"model name\s*:\s*(.*)", _cpuinfo())
     return {"kind": kind(), "model": model[1] if model else "unknown", "cores": CORES}
+
+
+def _cpuinfo() -> str:
+    """Empty where the system is not Linux."""
+    path = Path("/proc/cpuinfo")
+    return path.read_text() if path.exists() else ""
