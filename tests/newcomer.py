@@ -36,10 +36,12 @@ ELSEWHERE = {
     "tfds build cifake --imports=cifake_keras --data_dir=data --manual_dir=archives": "tests/sources/test_tfds.py",
     "tensorboard --logdir curves/runs": "a server; tests/training/test_curves.py reads what it shows",
     "python -m http.server --bind localhost --directory page": "a server; tests/detector/test_page.py has one",
-    'docker run --rm -p 8501:8501 -e MODEL_NAME=detector -v "$PWD/saved_models/phase1/baseline:/models/detector/1" '
-    "tensorflow/serving": "a server; tests/detector/test_detector.py builds the request",
-    "tensorflow_model_server --rest_api_port=8501 --model_name=detector --model_base_path=/models/detector": "a server",
-    "curl --data @request.json http://localhost:8501/v1/models/detector:predict": "wants that server",
+    'docker run --rm -p 8501:8501 -v "$PWD/models:/models" tensorflow/serving '
+    "--model_config_file=/models/models.config --enable_batching --batching_parameters_file=/models/batching.config": (
+        "a server; tests/detector/test_formats.py replays its requests"
+    ),
+    "tensorflow_model_server --rest_api_port=8501 --model_config_file=/models/models.config": "a server",
+    "curl --data @request.json http://localhost:8501/v1/models/cifake:predict": "wants that server",
     "ray start --head --port 6379": "tests/runtime/test_cluster.py starts a cluster",
     "ray start --address FIRST:6379": "tests/runtime/test_cluster.py",
     "cifake-keras run-grid --phase phase1 --no-sweep --executor ray --ray-address FIRST:6379 --cpus-per-cell 2 "

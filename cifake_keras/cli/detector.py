@@ -151,7 +151,12 @@ def explain(paths: tuple[str, ...], model: str | None, output: Path) -> None:
     )
 )
 @_saved_model
-@click.option("--format", "name", type=click.Choice(["savedmodel", "keras", "litert", "onnx", "tfjs"]), required=True)
+@click.option(
+    "--format",
+    "name",
+    type=click.Choice(["savedmodel", "serving", "keras", "litert", "onnx", "tfjs"]),
+    required=True,
+)
 @click.option(
     "--output", type=click.Path(path_type=Path), callback=_vacant, required=True, help="File or folder to write."
 )
@@ -196,7 +201,9 @@ def _target(context: click.Context, parameter: click.Parameter, target: str) -> 
     return target
 
 
-@click.command()
+@click.command(
+    epilog=options.examples("publish repository", "publish hf://USER/NAME --model saved_models/phase1/baseline")
+)
 @click.argument("target", metavar="FOLDER|hf://USER/NAME", callback=_target)
 @click.option(
     "--model",

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from cifake_keras.detector import keras_file, litert, saved_model, tfjs
+from cifake_keras.detector import keras_file, litert, saved_model, serving, tfjs
 from cifake_keras.runtime.errors import UserError
 from cifake_keras.runtime.files import replacing
 from cifake_keras.sources import scenes
@@ -32,7 +32,7 @@ class _Format:
 def write(model: Path, name: str, path: Path, float16: bool = False) -> float:
     """Writes a SavedModel in one of FORMATS; returns the largest difference of its probabilities on 256 images.
 
-    path: a file for keras, litert and onnx, a folder for savedmodel and tfjs; it appears whole or not at all.
+    path: a file for keras, litert and onnx, a folder for the others; it appears whole or not at all.
     float16: stores weights in half the room; litert and tfjs alone.
     Raises UserError where the format lacks float16 or its extra is not installed, where `model` is no SavedModel of
     this package or none that the format can hold, and where a difference is over 1e-3 (1e-2 with float16).
@@ -70,6 +70,12 @@ def _is_plain(path: Path) -> bool:
     return not path.is_symlink() and (path.is_file() or path.is_dir())
 
 
+def _write_serving(model: Path, path: Path, float16: bool) -> None:
+    serving.require()
+    _copy(model, path / serving.MODEL, float16)
+    serving.complete(path)
+
+
 def _write_onnx(model: Path, path: Path, float16: bool) -> None:
     try:
         import onnxruntime  # noqa: F401 (checks the result)
@@ -101,6 +107,7 @@ def _load_tfjs(path: Path) -> Predict:
 
 FORMATS = {
     "savedmodel": _Format(_copy, saved_model.load),
+    "serving": _Format(_write_serving, lambda path: saved_model.load(path / serving.MODEL)),
     "litert": _Format(saved_model.write_litert, litert.load, halved=True),
     "keras": _Format(lambda model, path, _float16: keras_file.write(model, path), keras_file.load),
     "onnx": _Format(_write_onnx, _load_onnx),

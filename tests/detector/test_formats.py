@@ -7,7 +7,9 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from click.testing import CliRunner
+from google.protobuf import text_format
 from support import noise, refused
 
 from cifake_keras import load_detector
@@ -51,6 +53,28 @@ def test_onnx_runtime(images, tmp_path):
     (probabilities,) = session.run(["probability_fake"], {"image": images / np.float32(255)})
     assert largest_difference(probabilities, images) < 1e-3
     assert session.run(None, {"image": np.zeros((1, 32, 32, 3), np.float32)})[0].shape == (1,), "any batch"
+
+
+def test_tensorflow_serving(images, tmp_path):
+    """What the server would read, by its own messages; the requests are replayed as it does on loading the model."""
+    config = pytest.importorskip("tensorflow_serving.config.model_server_config_pb2")
+    prediction_log = pytest.importorskip("tensorflow_serving.apis.prediction_log_pb2")
+    path = exported("serving", tmp_path / "models")
+    listed = text_format.Parse((path / "models.config").read_text(), config.ModelServerConfig())
+    (served,) = listed.model_config_list.config
+    assert (served.name, served.base_path, served.model_platform) == ("cifake", "/models/cifake", "tensorflow")
+    model = path / "cifake" / "1"
+    loaded = tf.saved_model.load(model)
+    warm = {}
+    for record in tf.data.TFRecordDataset(str(model / "assets.extra" / "tf_serving_warmup_requests")):
+        request = prediction_log.PredictionLog.FromString(record.numpy()).predict_log.request
+        inputs = {name: tf.constant(tf.make_ndarray(values)) for name, values in request.inputs.items()}
+        assert request.model_spec.name == served.name
+        signature = request.model_spec.signature_name
+        warm[signature] = loaded.signatures[signature](**inputs)["probability_fake"].numpy()
+    assert warm.keys() == set(loaded.signatures)
+    assert all(answer.shape == (1,) and np.isfinite(answer).all() for answer in warm.values())
+    assert largest_difference(load_detector(model).predict(images), images) < 1e-3
 
 
 def test_float16_takes_half_the_room(images, tmp_path):
@@ -98,6 +122,8 @@ def test_refusals(tmp_path, monkeypatch):
     assert "is not the SavedModel of a detector" in refused("export", tmp_path, "--format", "tfjs", *new)
     assert "is there already" in refused("export", "--format", "tfjs", "--output", tmp_path / "file")
     assert "is there already" in refused("page", "--output", tmp_path)
+    monkeypatch.setitem(__import__("sys").modules, "tensorflow_serving.apis", None)
+    assert "pip install 'cifake-keras[serving]'" in refused("export", "--format", "serving", *new)
     monkeypatch.setitem(__import__("sys").modules, "tf2onnx", None)
     assert "pip install 'cifake-keras[onnx]'" in refused("export", "--format", "onnx", *new)
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
