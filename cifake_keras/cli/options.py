@@ -187,7 +187,9 @@ def grid(command: Callable) -> Callable:
             help="mirrored: each model on all GPUs of this machine, with --jobs 1; the batches stay as they are.",
         ),
         click.option(
-            "--tensorboard", is_flag=True, help="Draw curves for TensorBoard (extra [tensorboard]) beside each cell."
+            "--tensorboard",
+            is_flag=True,
+            help="Draw curves and images for TensorBoard (extra [tensorboard]) beside each cell.",
         ),
         data_dir,
         results_dir,

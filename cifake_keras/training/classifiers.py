@@ -9,8 +9,8 @@ import pandas as pd
 import tensorflow as tf
 
 from cifake_keras import models
-from cifake_keras.conditions.path import Networks, batch_walk, in_precision
-from cifake_keras.protocol import MATCHED, Condition, Hyperparameters
+from cifake_keras.conditions.path import Networks, batch_walk, in_precision, to_range
+from cifake_keras.protocol import MATCHED, UNIT, Condition, Hyperparameters, end_in_features
 from cifake_keras.splits import batches
 from cifake_keras.splits.composition import ImageSet
 from cifake_keras.training import replicas
@@ -57,11 +57,19 @@ def train(
     common = {"condition": condition.name, "classifier": classifier, "seed": seed}
     described = [{**common, **asdict(candidate)} for candidate in candidates]
     left, validation_left = condition.steps[len(images.steps) :], test_steps[len(validation.steps) :]
-    learner = Learner(model, [*classifiers, *optimizers], left, validation_left, described)
+    pictures = partial(_pictures, see, condition)
+    learner = Learner(model, [*classifiers, *optimizers], left, validation_left, described, pictures)
     with strategy.scope():
         histories = fit(learner, images, validation, candidates[0], seed, session)
     classifiers = [models.with_weights(models.build(classifier), network) for network in classifiers]
     return list(zip(classifiers, histories, strict=True))
+
+
+def _pictures(see: Callable[[dict], tf.Tensor], condition: Condition, batch: dict) -> dict[str, tf.Tensor]:
+    """What the classifiers see of a batch, in [0, 1]; none where that is features."""
+    if end_in_features(condition.steps):
+        return {}
+    return {"images": to_range(see(batch), condition.range, UNIT)}
 
 
 class SideBySide(keras.Model):

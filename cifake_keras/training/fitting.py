@@ -4,6 +4,7 @@ import gc
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -19,6 +20,9 @@ from cifake_keras.splits.composition import ImageSet
 from cifake_keras.training.checkpoints import Checkpoint, State
 from cifake_keras.training.curves import Curves
 
+# Images of which TensorBoard shows what becomes of them.
+_SHOWN = 8
+
 # What Keras hands to a step: a pipeline's batch and its labels.
 Data = tuple[dict, tf.Tensor]
 
@@ -29,7 +33,7 @@ class Session:
 
     title: what it is called on screen. folder: keeps the checkpoint from which it goes on when it was stopped; without,
     it starts anew. precision: "float32" or "bfloat16". strategy: see replicas. tensorboard: whether it draws
-    curves in the folder.
+    curves and pictures in the folder.
     """
 
     title: str
@@ -43,7 +47,8 @@ class Session:
 class Learner:
     """What is fitted. model: calls of Keras's fit train it. changing: the networks and optimisers that they change.
 
-    steps, validation_steps: what a batch's images are to take. described: what TensorBoard shows of each network.
+    steps, validation_steps: what a batch's images are to take. described, pictures: what TensorBoard shows of each
+    network, and of a batch, as Curves takes them.
     """
 
     model: keras.Model
@@ -51,6 +56,7 @@ class Learner:
     steps: Steps
     validation_steps: Steps
     described: list[dict]
+    pictures: Callable[[dict], dict[str, tf.Tensor]]
 
 
 def fit(
@@ -72,7 +78,9 @@ def fit(
             _Reporter(session.title, count, hyperparameters.epochs, state, show)
         ]
         if session.tensorboard and session.folder:
-            callbacks.append(Curves(session.folder / cells.CURVES, learner.described, len(images), state))
+            batch, _ = next(iter(batches.training_batches(images, learner.steps, _SHOWN, seed, epoch=0)))
+            pictures = partial(learner.pictures, batch)
+            callbacks.append(Curves(session.folder / cells.CURVES, learner.described, len(images), state, pictures))
         while state.epoch < hyperparameters.epochs and _finite(state.history):
             learner.model.fit(
                 batches.training_batches(

@@ -8,8 +8,8 @@ import pandas as pd
 import tensorflow as tf
 
 from cifake_keras import models
-from cifake_keras.conditions.path import Networks, batch_walk, build, in_precision, walk
-from cifake_keras.protocol import Step
+from cifake_keras.conditions.path import Networks, batch_walk, build, in_precision, to_range, walk
+from cifake_keras.protocol import UNIT, Step
 from cifake_keras.splits import batches
 from cifake_keras.splits.composition import ImageSet
 from cifake_keras.training import replicas
@@ -37,7 +37,7 @@ def train(
     model = Reconstruction(step, network, networks, optimizer, strategy)
     model.compile(jit_compile=False)
     described = {"classifier": step.name, "seed": step.seed, **asdict(hyperparameters)}
-    learner = Learner(model, [network, optimizer], training.steps, training.steps, [described])
+    learner = Learner(model, [network, optimizer], training.steps, training.steps, [described], model.pictures)
     with strategy.scope():
         (history,) = fit(learner, images, validation, hyperparameters, step.seed, session)
     return models.with_weights(build(step), network), history
@@ -74,14 +74,22 @@ class Reconstruction(keras.Model):
     def test_step(self, data: Data) -> dict[str, tf.Tensor]:
         return self._updated(self._errors(data))
 
+    def pictures(self, batch: dict) -> dict[str, tf.Tensor]:
+        """What the network takes of a batch and what it makes of that, in [0, 1]."""
+        images, reconstructed = (to_range(of, self.step.range, UNIT) for of in self._reconstructed(batch))
+        return {"images": images, "reconstructions": reconstructed}
+
     def _errors(self, data: Data) -> tf.Tensor:
         """Squared: float32 [batch, 32, 32, 3]."""
         batch, labels = data
-        batch = replicas.occupied(batch)
+        images, reconstructed = self._reconstructed(replicas.occupied(batch))
+        return tf.square(reconstructed - images)[: tf.shape(labels)[0]]
+
+    def _reconstructed(self, batch: dict) -> tuple[tf.Tensor, tf.Tensor]:
+        """The images of a batch and their reconstructions, in the step's range."""
         images = batch_walk(batch, self.step.fitting.steps, self.networks, self.step.range)
         networks = {self.step.name: partial(forward, self.network)}
-        reconstructed = walk(images, (self.step,), networks, self.step.range, self.step.range)
-        return tf.square(reconstructed - images)[: tf.shape(labels)[0]]
+        return images, walk(images, (self.step,), networks, self.step.range, self.step.range)
 
     def _updated(self, errors: tf.Tensor) -> dict[str, tf.Tensor]:
         mean = tf.math.divide_no_nan(tf.reduce_sum(errors), tf.cast(tf.size(errors), tf.float32))
