@@ -47,19 +47,19 @@ def _checks(data_dir: Path, saved_models_dir: Path) -> list[Check]:
     return [
         *hardware.checks(data_dir),
         *installation.checks(),
-        *_of("data", lambda: _data(data_dir)),
-        *_of("weights", lambda: _weights(data_dir)),
-        *_of("models", lambda: _models(saved_models_dir)),
+        *_part("data", lambda: _data(data_dir)),
+        *_part("weights", lambda: _weights(data_dir)),
+        *_part("models", lambda: _models(saved_models_dir)),
         *gpus.checks(asked),
     ]
 
 
-def _of(part: str, look: Callable[[], Iterable[Check]]) -> list[Check]:
-    """The checks, or one that says why they could not be made: what is damaged, or the package that is missing."""
+def _part(name: str, look: Callable[[], Iterable[Check]]) -> list[Check]:
+    """Its checks, or one that says why they could not be made: what is damaged, or the package that is missing."""
     try:
         return list(look())
     except (UserError, ImportError) as error:
-        return [Check(part, "all", BROKEN, str(error))]
+        return [Check(name, "all", BROKEN, str(error))]
 
 
 def _data(data_dir: Path) -> Iterator[Check]:
@@ -102,12 +102,12 @@ def _model(name: str, folder: Path, remedy: str) -> Check:
 
     try:
         model_card.check(folder)
-        card = model_card.read(folder)
+        written = model_card.read(folder)
     except UserError as error:
         return Check("models", name, BROKEN, str(error), remedy)
-    accuracy = card.get("validation_accuracy")
-    right = f", right on {100 * accuracy:.1f}% of its validation images" if accuracy else ""
-    return Check("models", name, READY, f"{folder}{right}")
+    if not written:
+        return Check("models", name, BROKEN, f"{folder} has no model card", remedy)
+    return Check("models", name, READY, str(folder))
 
 
 def _show(listed: list[Check]) -> None:

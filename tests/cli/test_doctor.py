@@ -80,6 +80,8 @@ def test_what_is_damaged_is_broken(folder):
     model = folder / "saved_models" / "phase1" / "baseline"
     shutil.copytree(PRETRAINED, model)
     (model / "saved_model.pb").write_bytes(b"")
+    (folder / "saved_models" / "phase1" / "perturbed").mkdir()
+    (folder / "saved_models" / "phase1" / "perturbed" / "saved_model.pb").touch()
     weights = folder / "data" / "weights"
     weights.mkdir()
     for name in ("taef2.weights.h5", "taef2.json"):
@@ -88,7 +90,8 @@ def test_what_is_damaged_is_broken(folder):
     status, checks = doctor(folder)
     broken = {place: check["details"] for place, check in checks.items() if check["state"] == "broken"}
     assert status == 1
-    places = [("data", "all"), ("models", "phase1/baseline"), ("TensorFlow", "import"), ("weights", "taef2")]
+    places = [("data", "all"), ("TensorFlow", "import"), ("weights", "taef2")]
+    places += [("models", "phase1/baseline"), ("models", "phase1/perturbed")]
     assert sorted(broken) == sorted(places)
     assert "libcudart.so.12 is not there" in broken["TensorFlow", "import"]
     assert "dataset_info.json is damaged" in broken["data", "all"]
