@@ -2,7 +2,7 @@
 
 import json
 import os
-import subprocess
+import subprocess  # nosec B404 # it starts this Python alone
 import sys
 from collections.abc import Iterator
 
@@ -25,7 +25,8 @@ def ask() -> subprocess.Popen:
     """Begins to import TensorFlow; `checks` waits for the answer."""
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "0"}  # where it says why there is none
     line = [sys.executable, "-c", "from cifake_keras.runtime import gpus; gpus.tell()"]
-    return subprocess.Popen(line, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    pipe = subprocess.PIPE
+    return subprocess.Popen(line, env=environment, text=True, stdout=pipe, stderr=pipe)  # nosec B603
 
 
 def tell() -> None:
