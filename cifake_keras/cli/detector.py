@@ -15,6 +15,7 @@ from cifake_keras.runtime.text import by_reason, lines, printable
 _paths = click.argument("paths", metavar="PATH...", nargs=-1, required=True)
 _model = click.option(
     "--model",
+    type=click.Path(),  # which shells complete; an address stays as it is
     metavar="PATH|ADDRESS",
     help="The folder of a SavedModel, a .tflite file, or the hf:// or kaggle:// address of a published detector;"
     " else the one that comes with this program.",
