@@ -16,8 +16,9 @@ JOBS ?= $(shell nproc)
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 LINTERS := .venv/.linters
+WRITERS := .venv/.writers
 
-.PHONY: install demo paper paper-available systems tables figures report test test-fast bench lint clean
+.PHONY: install demo paper paper-available systems tables figures report test test-fast bench lint docs notebooks clean
 
 install: $(INSTALLED)
 
@@ -92,7 +93,7 @@ report: tables figures
 # The processes of the tests share the cores; one more of them gains nothing. A file stays in one process, as its tests
 # share what they need.
 test test-fast: export OPENBLAS_NUM_THREADS = 1
-test: $(INSTALLED)
+test: $(INSTALLED) $(WRITERS)
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
 
 # What does not train and starts no program: for the edit-test loop, of every wing.
@@ -120,5 +121,18 @@ lint: $(LINTERS)
 	listed=$$($(BIN)/pip-audit --requirement constraints.txt --no-deps --disable-pip) || test -z "$$listed" || \
 		{ echo "$$listed"; exit 1; }
 
+$(WRITERS): $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs,notebooks]' --constraint $(CONSTRAINTS)
+	touch $@
+
+# The documentation as a site, in the folder site: index.html opens without a server, but the search wants one.
+docs: export NO_MKDOCS_2_WARNING = 1
+docs: $(WRITERS)
+	$(BIN)/mkdocs build --quiet --strict
+
+# Runs the notebooks, and keeps what they print and draw.
+notebooks: $(WRITERS)
+	$(BIN)/jupyter nbconvert --to notebook --inplace --execute --ExecutePreprocessor.record_timing=False notebooks/*.ipynb
+
 clean:
-	rm -rf .venv demo build *.egg-info
+	rm -rf .venv demo build site *.egg-info

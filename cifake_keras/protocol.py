@@ -387,10 +387,12 @@ def clean(steps: Steps) -> Steps:
 
 
 def output_range(steps: Steps) -> Range:
+    """The range of the pixels that the last step gives."""
     return steps[-1].range if steps else UNIT
 
 
 def output_shape(steps: Steps) -> tuple[int, ...]:
+    """Of one image after the last step, or its features: without the batch."""
     return steps[-1].gives if steps else (IMAGE_SIZE, IMAGE_SIZE, 3)
 
 

@@ -26,6 +26,8 @@ ELSEWHERE = {
     "make test": "this is part of it",
     "make test-fast": "part of it too",
     "make lint": "fetches what it needs",
+    "make docs": "tests/docs/test_site.py",
+    "make notebooks": "tests/docs/test_notebooks.py",
     "make bench": "half an hour; tests/scripts/test_bench.py has it in short",
     "make paper": "sweeps, which are in tests/study/test_grid.py; its other commands are run one by one",
     "make paper GRID_OPTIONS=--no-sweep": "its commands are run one by one, and `make demo` runs both phases",

@@ -11,6 +11,7 @@ SETTINGS, FLOOR, EXAMPLES = "audit.json", "floor.csv", "examples.npz"
 
 
 def folder(results_dir: Path, phase: str) -> Path:
+    """Where the audit of a phase is kept."""
     return results_dir / "audit" / phase
 
 

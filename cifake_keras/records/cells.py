@@ -49,6 +49,7 @@ def step_folder(results_dir: Path, phase: str, step: str, seed: int) -> Path:
 
 
 def phase_folder(results_dir: Path, phase: str) -> Path:
+    """Where the runs of a phase are kept."""
     return results_dir / RUNS / phase
 
 
@@ -73,6 +74,7 @@ def examined(results_dir: Path, phase: str, condition: str, classifier: str) -> 
 
 
 def examination_folder(results_dir: Path, cell: Cell) -> Path:
+    """Where what `examine` measures of a cell is kept."""
     return cell.folder(results_dir) / EXAMINATION
 
 
@@ -89,6 +91,7 @@ def export_claim(results_dir: Path, phase: str) -> Path:
 def grid(
     phases: Iterable[str], conditions: Iterable[str], classifiers: Iterable[str], seeds: Iterable[int]
 ) -> list[Cell]:
+    """Every cell of these, those of one classifier beside one another."""
     return [
         Cell(phase, condition, classifier, seed)
         for phase in phases
@@ -99,6 +102,7 @@ def grid(
 
 
 def state(folder: Path) -> str:
+    """Of a cell's folder: DONE, UNFINISHED or ABSENT."""
     if (folder / METRICS).exists():
         return DONE
     return UNFINISHED if folder.exists() else ABSENT

@@ -56,12 +56,14 @@ def of_phases(
 
 
 def table(rows: Iterable[dict]) -> pd.DataFrame:
+    """Rows as a table, rounded: p-values to two digits, other numbers to four after the point."""
     frame = pd.DataFrame(rows)
     digits = {name: ".2g" if name in form.P_VALUES else ".4f" for name in frame.select_dtypes("float")}
     return frame.assign(**{name: [float(format(v, of)) for v in frame[name]] for name, of in digits.items()})
 
 
 def systems(phase: Examined) -> Iterator[tuple[System, dict]]:
+    """Each examined system, with the columns that name it in a table."""
     marked = {"images": "procedural"} if phase.preset == "demo" else {}
     for system, seeds in phase.seeds.items():
         yield system, marked | {"phase": phase.phase.name, **system._asdict(), "seeds": len(seeds)}
@@ -81,6 +83,7 @@ def _evaluated(phase: Examined, system: System) -> Iterator[tuple[str, str]]:
 
 
 def common_seeds(phase: Examined, a: System, b: System) -> list[int]:
+    """The seeds that both systems were examined with, sorted."""
     return sorted(set(phase.seeds.get(a, ())) & set(phase.seeds.get(b, ())))
 
 
@@ -98,6 +101,7 @@ HalfWidths = dict[tuple[str, str, str, str, int], float]
 
 
 def half_widths(phase: Examined) -> HalfWidths:
+    """Of every system, evaluation and test set."""
     widths: HalfWidths = {}
     for system, seeds in phase.seeds.items():
         for (evaluation, path), (test, places) in itertools.product(_evaluated(phase, system), list(phase.tests())):
@@ -108,6 +112,7 @@ def half_widths(phase: Examined) -> HalfWidths:
 
 
 def percent(name: str, estimate: statistics.Estimate) -> dict[str, float]:
+    """An estimate and its half-width in percent, as two columns."""
     return {name: 100 * estimate.value, f"{name}_half_width": 100 * estimate.half_width}
 
 

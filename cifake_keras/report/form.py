@@ -47,18 +47,22 @@ class Block:
 
 
 def preset_line(preset: str) -> str:
+    """What images a preset takes, as a sentence."""
     return f"Preset {preset}: {protocol.PRESETS[preset]}."
 
 
 def percent(value: float | None) -> str:
+    """A number in percent, or a dash where there is none."""
     return DASH if pd.isna(value) else f"{value:.1f}"
 
 
 def capital(text: str) -> str:
+    """The text with its first letter as a capital."""
     return text[0].upper() + text[1:]
 
 
 def csv(frame: pd.DataFrame) -> str:
+    """A table as CSV."""
     return frame.to_csv(index=False, lineterminator="\n")
 
 

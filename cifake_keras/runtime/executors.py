@@ -71,6 +71,7 @@ def _ready(job: Job) -> bool:
 
 
 def settled(job: Job) -> bool:
+    """Whether nothing is left to do of it: it is done, or has failed."""
     return job.done() or failed(job)
 
 

@@ -171,16 +171,19 @@ def _sha256(path: Path, _changed: int) -> str:
 
 
 def write_text(path: Path, text: str) -> None:
+    """Writes UTF-8: the whole file, or nothing."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
 def write_bytes(path: Path, content: bytes) -> None:
+    """Writes the whole file, or nothing."""
     with replacing(path) as temporary:
         temporary.write_bytes(content)
 
 
 def write_json(path: Path, value: Any) -> None:
+    """Writes the whole file, or nothing. Raises ValueError of NaN and infinity, which JSON has not."""
     write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 

@@ -141,6 +141,7 @@ def cores() -> int:
 
 
 def built(build: str, arguments: tuple) -> Sequence[Job]:
+    """The jobs that a function returns. build: its name, as "package.module:function"."""
     module, name = build.split(":")
     return getattr(importlib.import_module(module), name)(*arguments)
 

@@ -55,6 +55,7 @@ def logged(path: Path) -> Iterator[None]:
 
 
 def say(text: str) -> None:
+    """Tells what has happened: on the terminal, and in the log where there is one."""
     if _log:
         with open(_log, "a", encoding="utf-8") as file:
             file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {text}\n")
@@ -98,6 +99,7 @@ def bars() -> Iterator[Callable[[str, int | None, int | None], None]]:
 
 
 def track(items: Iterable[Item], description: str, total: int | None = None) -> Iterator[Item]:
+    """The items, with a bar that moves as they are taken. total: how many there are, where that is known."""
     with task(description, total) as update:
         for done, item in enumerate(items, start=1):
             yield item

@@ -44,6 +44,7 @@ def read(origin: Path, entries: list[Entry]) -> Iterator[Outcome]:
 
 
 def outcomes(contents: Iterable[tuple[Entry, bytes | reading.UnreadableImage]]) -> Iterator[Outcome]:
+    """What becomes of each entry: its pixels, or why it is refused."""
     for entry, content in contents:
         filename = entry.filename.encode(errors="backslashreplace").decode()  # a file system takes any bytes
         try:

@@ -25,6 +25,7 @@ def groups(candidates: tuple[Hyperparameters, ...]) -> list[tuple[Hyperparameter
 
 
 def group_title(cell: Cell, group: int, groups: int) -> str:
+    """What progress calls a group of candidates; groups count from 1 there."""
     return f"{cell.phase} {cell.condition} {cell.classifier} sweep {group + 1}/{groups}"
 
 

@@ -166,6 +166,8 @@ class SweepTask(_OfCell):
 
 
 class CellTask(_OfCell):
+    """Trains and evaluates the network of a cell, after the sweep that chooses its hyper-parameters."""
+
     def __init__(self, phase: PhaseRun, cell: Cell):
         super().__init__(phase, cell, str(cell), cell.folder(phase.settings.results_dir))
 

@@ -1,11 +1,7 @@
-"""What docstrings say in prose, in the form that mkdocstrings makes tables of: Google's.
+"""Puts what docstrings say in prose in the form that mkdocstrings makes tables of: Google's.
 
-    images: uint8 [n, 32, 32, 3]. threads: how many of them.        Args:
-    Raises UserError where there is none.                               images: uint8 [n, 32, 32, 3].
-                                                                        threads: how many of them.
-
-                                                                    Raises:
-                                                                        UserError: where there is none.
+"images: uint8 [n, 32, 32, 3]. threads: how many." becomes a section of arguments, or of a class's attributes, and
+"Raises UserError where there is none." one of what is raised.
 """
 
 import re
@@ -39,7 +35,7 @@ def sections(text: str, title: str, names: Iterable[str]) -> str:
             described.append(piece)
         elif said := re.match(r"Raises (\w+),? ", piece):
             raised.append(f"{said[1]}: {piece[said.end() :]}")
-        else:
+        elif piece.strip():
             prose.append(piece)
     return "\n\n".join([*prose, *_section(title, described), *_section("Raises", raised)])
 

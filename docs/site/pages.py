@@ -1,7 +1,8 @@
 """Which pages the site has: those that mkdocs.yml names, the reference, and whatever they link to, in turn.
 
-Each has the path that it has in the repository. So links lead on the site where they lead on GitHub, and MkDocs checks them. What
-is no Markdown has a page too: a module its reference, a folder what is in it, a notebook itself. Data are there as files.
+Each has the path that it has in the repository. So links lead on the site where they lead on GitHub, and MkDocs checks
+them. What is no Markdown has a page too: a module its reference, a folder what is in it, a notebook what it shows. Data
+are there as files.
 """
 
 import re
@@ -31,6 +32,7 @@ class Written(File):
 
 @event_priority(100)  # other plugins see these files
 def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Called by MkDocs."""
     reference = modules(PACKAGE)
     config.nav = [*config.nav, {"Reference": reference}]
     shown = Files([file for file in files if file.src_dir != config.docs_dir])  # the theme's
@@ -76,23 +78,17 @@ def made(path: str, config: MkDocsConfig) -> Iterator[File]:
     """What shows a path of the repository."""
     source = ROOT / path
     if source.is_dir():
-        yield page(path, folder(source), config)
+        yield Written.generated(config, path, content=folder(source))
     elif source.suffix == ".ipynb":
         yield from notebook(path, config)
     elif source.is_relative_to(PACKAGE) and source.suffix == ".py":
-        yield page(path, f"::: {module(path)}\n", config)
+        module = path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+        yield Written.generated(config, path, content=f"::: {module}\n")
     elif source.suffix in SOURCES:
-        yield page(path, f"# {path}\n\n````{SOURCES[source.suffix]}\n{source.read_text()}\n````\n", config)
+        content = f"# {path}\n\n````{SOURCES[source.suffix]}\n{source.read_text()}\n````\n"
+        yield Written.generated(config, path, content=content)
     else:
         yield File(path, str(ROOT), config.site_dir, config.use_directory_urls)
-
-
-def page(path: str, content: str, config: MkDocsConfig) -> File:
-    return Written.generated(config, path, content=content)
-
-
-def module(path: str) -> str:
-    return path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
 
 def folder(source: Path) -> str:
@@ -109,7 +105,8 @@ def notebook(path: str, config: MkDocsConfig) -> Iterator[File]:
     """With the pictures that it shows, and itself for those who want to run it."""
     name = PurePosixPath(path)
     content, resources = MarkdownExporter().from_filename(str(ROOT / path))
-    yield page(path, f"{content}\n\n[This notebook](download/{name.name})\n", config)
+    content += f"\n[The notebook](download/{name.name})\n"
+    yield Written.generated(config, path, content=content)
     yield File.generated(config, f"{name.parent}/download/{name.name}", abs_src_path=str(ROOT / path))
     for picture, pixels in resources["outputs"].items():
         yield File.generated(config, f"{name.parent}/{picture}", content=pixels)
