@@ -128,7 +128,7 @@ $(WRITERS): $(INSTALLED)
 # The documentation as a site, in the folder site: index.html opens without a server, but the search wants one.
 docs: export NO_MKDOCS_2_WARNING = 1
 docs: $(WRITERS)
-	$(BIN)/mkdocs build --quiet --strict
+	$(BIN)/mkdocs build --strict
 
 # Runs the notebooks, and keeps what they print and draw.
 notebooks: $(WRITERS)
