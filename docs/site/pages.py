@@ -104,7 +104,7 @@ def folder(source: Path) -> str:
 def notebook(path: str, config: MkDocsConfig) -> Iterator[File]:
     """With the pictures that it shows, and itself for those who want to run it."""
     name = PurePosixPath(path)
-    content, resources = MarkdownExporter().from_filename(str(ROOT / path))
+    content, resources = MarkdownExporter().from_filename(str(ROOT / path), {"output_files_dir": name.stem})
     content += f"\n[The notebook](download/{name.name})\n"
     yield Written.generated(config, path, content=content)
     yield File.generated(config, f"{name.parent}/download/{name.name}", abs_src_path=str(ROOT / path))
