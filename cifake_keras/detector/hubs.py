@@ -17,6 +17,7 @@ _WEIGHTS = "variables/"  # of the SavedModel
 
 
 def is_address(model: str) -> bool:
+    """Whether a model is named by its place on Hugging Face or Kaggle, not by a path."""
     return model.startswith((HUGGING_FACE, KAGGLE))
 
 

@@ -39,6 +39,7 @@ def tell() -> None:
 
 
 def checks(asked: subprocess.Popen) -> Iterator[Check]:
+    """What the process that was asked says of TensorFlow and its GPUs."""
     try:
         answer, log = asked.communicate(timeout=_PATIENCE)
     except subprocess.TimeoutExpired:

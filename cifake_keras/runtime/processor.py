@@ -12,15 +12,18 @@ CORES = processes.cores()
 
 
 def kind() -> str:
+    """This processor's, a key of KINDS, or "other"."""
     return kind_of(_cpuinfo())
 
 
 def kind_of(cpuinfo: str) -> str:
+    """The same, of what /proc/cpuinfo says."""
     flags = set(cpuinfo.split())
     return next((kind for kind, flag in KINDS.items() if flag in flags), "other")
 
 
 def computes_bfloat16() -> bool:
+    """Whether this processor has instructions for it."""
     return kind() in ("amx_bf16", "avx512_bf16")
 
 
