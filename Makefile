@@ -93,7 +93,7 @@ report: tables figures
 # The processes of the tests share the cores; one more of them gains nothing. A file stays in one process, as its tests
 # share what they need.
 test test-fast: export OPENBLAS_NUM_THREADS = 1
-test: $(INSTALLED) $(WRITERS)
+test: $(INSTALLED)
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
 
 # What does not train and starts no program: for the edit-test loop, of every wing.
