@@ -9,7 +9,7 @@ import click
 
 from cifake_keras.cli import data, detector, doctor, options, report, study
 from cifake_keras.runtime import interruption, streams
-from cifake_keras.runtime.errors import UserError, of_the_disk
+from cifake_keras.runtime.errors import UserError, of_the_disk, of_the_study
 from cifake_keras.runtime.text import printable
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -33,7 +33,7 @@ class _Commands(click.Group):
         except BrokenPipeError:  # by `| head`; click ends quietly
             raise
         except Exception as error:
-            if not (message := of_the_disk(error)):
+            if not (message := of_the_disk(error) or of_the_study(error, str(context.invoked_subcommand))):
                 raise
             raise _failure(message) from error
         except interruption.Interrupted as interrupted:

@@ -11,7 +11,7 @@ import click
 from cifake_keras import protocol
 from cifake_keras.cli import options
 from cifake_keras.runtime.checks import ABSENT, BROKEN, READY, Check
-from cifake_keras.runtime.errors import UserError
+from cifake_keras.runtime.errors import STUDY, UserError, of_the_study
 from cifake_keras.runtime.text import printable
 
 if TYPE_CHECKING:
@@ -59,7 +59,8 @@ def _part(name: str, look: Callable[[], Iterable[Check]]) -> list[Check]:
     try:
         return list(look())
     except (UserError, ImportError) as error:
-        return [Check(name, "all", BROKEN, str(error))]
+        state, remedy = (ABSENT, STUDY) if of_the_study(error, name) else (BROKEN, "")
+        return [Check(name, "all", state, str(error), remedy)]
 
 
 def _data(data_dir: Path) -> Iterator[Check]:

@@ -20,7 +20,7 @@ import numpy as np
 
 from cifake_keras.detector import hubs, litert, model_card
 from cifake_keras.protocol import CLASSIFIERS, CLEAN, IMAGE_SIZE, KERNELS, THRESHOLD, Condition
-from cifake_keras.runtime.errors import UserError
+from cifake_keras.runtime.errors import STUDY, UserError
 from cifake_keras.runtime.processes import cores
 from cifake_keras.sources import reading
 
@@ -139,10 +139,12 @@ def _local(model: str | os.PathLike) -> Path:
 
 
 def _import_keras() -> None:
-    """Raises UserError where Keras wants a backend that is not installed."""
+    """Raises UserError where Keras, or the backend that it wants, is not installed."""
     try:
         importlib.import_module("keras")
     except ImportError as error:
+        if error.name in ("keras", "tensorflow"):
+            raise UserError(f"Only TensorFlow runs and explains a SavedModel: {STUDY}") from error
         wanted = "set KERAS_BACKEND=tensorflow, or the backend in ~/.keras/keras.json"
         raise UserError(f"Keras cannot be imported ({error}): {wanted}.") from error
 

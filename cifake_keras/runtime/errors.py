@@ -3,6 +3,8 @@
 import errno
 import os
 
+STUDY = "pip install 'cifake-keras[study]'"
+
 
 class UserError(Exception):
     """One sentence for people: what is wrong, with which file or option, and what to do."""
@@ -20,6 +22,13 @@ def of_the_disk(error: Exception) -> str | None:
     """The message for a full or read-only disk, for which TensorFlow, HDF5 and array_record have their own errors."""
     problem = _of_the_disk(error)
     return problem and f"{problem}. Mend it, and run the command again."
+
+
+def of_the_study(error: Exception, user: str) -> str | None:
+    """The message for a package that is missing where only the detector was installed. user: who needs it."""
+    name = error.name if isinstance(error, ModuleNotFoundError) else None
+    # A package that lacks a part of its own is broken, and the extra would not mend it.
+    return f"{user} needs {name}: {STUDY}" if name and "." not in name else None
 
 
 def _of_the_disk(error: Exception) -> str | None:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 
 from cifake_keras.runtime.checks import ABSENT, BROKEN, READY, Check
+from cifake_keras.runtime.errors import STUDY
 
 _PATIENCE = 300  # seconds; the import takes two to thirty
 
@@ -50,6 +51,9 @@ def checks(asked: subprocess.Popen) -> Iterator[Check]:
         return
     if asked.returncode:
         reason = (log.strip().splitlines() or [""])[-1]
+        if reason.endswith("No module named 'tensorflow'"):
+            yield Check("TensorFlow", "import", ABSENT, "is not installed", STUDY)
+            return
         yield Check("TensorFlow", "import", BROKEN, f"ended with status {asked.returncode}: {reason}")
         return
     yield Check("TensorFlow", "import", READY, "works")

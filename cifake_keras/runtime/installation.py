@@ -45,7 +45,8 @@ def _extra(extra: str) -> Check:
     wrong = [reason for requirement in _required(PACKAGE, extra) for reason in _wrong(requirement)]
     if wrong:
         return Check("extras", extra, ABSENT, named(wrong), f"pip install '{PACKAGE}[{extra}]'")
-    return Check("extras", extra, READY, "installed")
+    told = [f"{of.name} {version(of.name)}" for of in _required(PACKAGE, extra) if of.name in _TOLD]
+    return Check("extras", extra, READY, ", ".join(["installed", *told]))
 
 
 def _required(package: str, extra: str = "") -> list[Requirement]:
