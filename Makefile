@@ -2,8 +2,9 @@
 # PYTHON makes it. RESULTS is what tables and figures are made of. ARCHIVES and PAPER are where `make paper` finds
 # the archives and puts what it makes of them; GRID_OPTIONS are further options of its run-grid, and of the demo's.
 # JOBS share the work. WEIGHTS is a folder of weights that were trained elsewhere, which are fetched without it.
-# CONSTRAINTS pins versions; /dev/null takes the newest.
+# CONSTRAINTS pins versions; /dev/null takes the newest. PYTHONS are those that the wheel is tried with.
 PYTHON ?= python3
+PYTHONS ?= $(PYTHON)
 RESULTS ?= results
 ARCHIVES ?= archives
 PAPER ?= paper
@@ -17,12 +18,13 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 LINTERS := .venv/.linters
 WRITERS := .venv/.writers
+PACKAGERS := .venv/.packagers
 
-.PHONY: install demo paper paper-available systems tables figures report test test-fast bench lint docs notebooks clean
+.PHONY: install demo paper paper-available systems tables figures report test test-fast bench lint docs notebooks dist clean
 
 install: $(INSTALLED)
 
-$(INSTALLED): setup.cfg pyproject.toml constraints.txt
+$(INSTALLED): setup.cfg setup.py pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv || { rm -rf .venv; exit 1; }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]' --constraint $(CONSTRAINTS)
 	touch $@
@@ -134,5 +136,19 @@ docs: $(WRITERS)
 notebooks: $(WRITERS)
 	$(BIN)/jupyter nbconvert --to notebook --inplace --execute --ExecutePreprocessor.record_timing=False notebooks/*.ipynb
 
+$(PACKAGERS): $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dist]' --constraint $(CONSTRAINTS)
+	touch $@
+
+# The wheel and the sdist, which a package index takes, and whose detector answers where the wheel alone is installed.
+dist: $(PACKAGERS)
+	rm -rf dist
+	$(BIN)/python -m build
+	$(BIN)/twine check --strict dist/*
+	$(BIN)/check-wheel-contents dist/*.whl
+	for python in $(PYTHONS); do $$python -m venv --clear build/installed && \
+		build/installed/bin/pip install --quiet --disable-pip-version-check --constraint $(CONSTRAINTS) dist/*.whl && \
+		build/installed/bin/cifake-keras predict results/figures/routes_phase1.png || exit; done
+
 clean:
-	rm -rf .venv demo build site *.egg-info
+	rm -rf .venv demo build dist site *.egg-info
