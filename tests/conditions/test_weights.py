@@ -94,6 +94,18 @@ def test_a_file_that_names_anything_but_tensors_is_refused_unread(tmp_path):
         pytorch.tensors(file)
 
 
+def test_a_file_of_the_former_format_is_read_whatever_the_order_of_its_axes(tmp_path):
+    rng, file = np.random.default_rng(0), tmp_path / "x.pth"
+    tensors = {"0.weight": rng.random((2, 3, 4, 5), np.float32), "0.bias": rng.random(2, np.float32)}
+    file.write_bytes(pytorch_files.former(tensors))
+    read = pytorch.tensors(file)
+    assert read.keys() == tensors.keys()
+    assert all(np.array_equal(read[name], of) for name, of in tensors.items())
+    file.write_bytes(file.read_bytes()[:-4])
+    with pytest.raises(UserError, match="tensors by name"):
+        pytorch.tensors(file)
+
+
 @pytest.mark.skipif(not TAEF2_FILES.exists(), reason="the files of TAEF2 are not at hand")
 def test_taef2_reconstructs_cifake(tmp_path):
     """With 23 dB at 32 pixels; by way of 64 with 33 dB of what enlarging and shrinking alone leave."""

@@ -4,7 +4,6 @@ VGG16: Simonyan and Zisserman, ICLR 2015 (arXiv 1409.1556). ResNet50: He et al.,
 MobileNet: Howard et al., 2017 (arXiv 1704.04861). EfficientNet: Tan and Le, ICML 2019 (arXiv 1905.11946).
 """
 
-import math
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
@@ -12,12 +11,10 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
+from cifake_keras.models.backbones import untrained
 from cifake_keras.models.backbones.pixels import enlarged
-from cifake_keras.models.layers import IMAGE_SHAPE, layer_seeds
 from cifake_keras.protocol import Application
 from cifake_keras.runtime.errors import UserError
-
-_NOISE = 8  # images, by which random weights are normalised
 
 
 def apply(images: tf.Tensor, draws: None, network: keras.Model, settings: Application) -> tf.Tensor:
@@ -34,32 +31,8 @@ def network(settings: Application, seed: int = 0, precision: str = "float32") ->
     """Preprocessed images [batch, side, side, 3] to features."""
     build = getattr(keras.applications, settings.network)
     network = build(include_top=False, weights=None, input_shape=(settings.side, settings.side, 3), pooling="avg")
-    for layer, of_layer in zip(network.layers, layer_seeds(seed), strict=False):
-        if isinstance(layer, keras.layers.Conv2D | keras.layers.DepthwiseConv2D):
-            _draw(layer, of_layer)
-    _normalise(network, _preprocessed(keras.random.uniform((_NOISE, *IMAGE_SHAPE), seed=seed), settings))
+    untrained.start(network, seed, _preprocessed(untrained.noise(seed), settings))
     return network
-
-
-def _draw(layer: keras.layers.Layer, seed: int) -> None:
-    """Draws a kernel anew, as He et al. do; Keras would take a depthwise one's channels for inputs of each output."""
-    height, width, *channels = layer.kernel.shape
-    inputs = height * width * (1 if isinstance(layer, keras.layers.DepthwiseConv2D) else channels[0])
-    drawn = keras.initializers.HeNormal(seed)((inputs, math.prod(layer.kernel.shape) // inputs))
-    layer.kernel.assign(keras.ops.reshape(drawn, layer.kernel.shape))
-
-
-def _normalise(network: keras.Model, images: tf.Tensor) -> None:
-    """Takes the statistics of normalisations from images: many random layers in a row vanish or explode without.
-
-    As the network is frozen, neither momenta nor dropout have another use.
-    """
-    for layer in network.layers:
-        if isinstance(layer, keras.layers.BatchNormalization):
-            layer.momentum = 0.0
-        if isinstance(layer, keras.layers.Dropout):
-            layer.rate = 0.0
-    network(images, training=True)
 
 
 def convert(originals: Sequence[Path], network: keras.Model) -> None:
