@@ -1225,6 +1225,9 @@ DETOUR, DETOUR_KERNEL = 64, "bicubic"
 # So many in-sample test images have their saliency measured, the first of them also under random weights.
 SALIENCY_IMAGES, SANITY_IMAGES = 500, 100
 
+# So many mistakes of each class are kept of each condition, to look at.
+HARDEST = 4
+
 # What --no-sweep trains with, for as many epochs as the sweep: the candidate that all four sweeps have in common.
 _FIXED = Hyperparameters(learning_rate=1e-3, l2=1e-4, epochs=5)
 

@@ -1,34 +1,17 @@
 """The file of what the figures show of a phase: images drawn at random, and what each condition makes of them."""
 
-import zipfile
-import zlib
-from dataclasses import dataclass, fields
-from pathlib import Path
+from dataclasses import dataclass
 
 import numpy as np
 
 from cifake_keras import protocol
-from cifake_keras.runtime.errors import UserError
-from cifake_keras.runtime.files import arrays_in, replacing
+from cifake_keras.records.arrays import Arrays
 
 EXAMPLES = "examples.npz"  # in a phase's folder
 
-# What numpy raises on a file cut short, overwritten or of another kind.
-_DAMAGED: tuple[type[Exception], ...] = (
-    EOFError,
-    KeyError,
-    MemoryError,
-    NotImplementedError,
-    OSError,
-    TypeError,
-    ValueError,
-    AttributeError,
-)
-_DAMAGED += (zipfile.BadZipFile, zlib.error)
-
 
 @dataclass(frozen=True)
-class Examples:
+class Examples(Arrays):
     """T example images by C conditions.
 
     images and perturbed: uint8 [T, 32, 32, 3]. inputs: what each classifier sees, [T, C, 32, 32, 3] in [0, 1].
@@ -47,22 +30,7 @@ class Examples:
     image_saliency: np.ndarray
     probability_fake: np.ndarray
 
-    @classmethod
-    def load(cls, path: Path) -> "Examples":
-        """Raises UserError where the file is damaged."""
-        try:
-            with arrays_in(path) as arrays:
-                examples = cls(**{field.name: arrays[field.name] for field in fields(cls)})
-            examples._check()
-        except _DAMAGED as error:
-            raise UserError(f"{path} is damaged ({error}); delete it and run the grid again.") from error
-        return examples
-
-    def write(self, path: Path) -> None:
-        with replacing(path) as temporary:
-            np.savez_compressed(temporary, **{field.name: getattr(self, field.name) for field in fields(self)})
-
-    def _check(self) -> None:
+    def check(self) -> None:
         rows, columns = len(self.test_sets), len(self.conditions)
         pixels = (protocol.IMAGE_SIZE, protocol.IMAGE_SIZE)
         shapes: dict[str, tuple[int, ...]] = dict.fromkeys(("test_sets", "labels", "filenames"), (rows,))
@@ -70,9 +38,9 @@ class Examples:
         shapes |= dict.fromkeys(("images", "perturbed"), (rows, *pixels, 3))
         shapes |= dict.fromkeys(("input_saliency", "image_saliency"), (rows, columns, *pixels))
         shapes |= {"inputs": (rows, columns, *pixels, 3)}
-        for name, shape in shapes.items():
-            if getattr(self, name).shape != shape or 0 in shape:
-                raise ValueError(f"{name} has the shape {getattr(self, name).shape}")
+        self.check_shapes(shapes)
+        if not rows or not columns:
+            raise ValueError("there are none")
         if str(self.preset) not in protocol.PRESETS or not set(self.conditions) <= set(protocol.CONDITIONS):
             raise ValueError("unknown preset or condition")
 

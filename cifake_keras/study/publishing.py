@@ -1,4 +1,4 @@
-"""What a grid gives to others: the SavedModel of each condition with its card, and the examples of the figures."""
+"""What a grid gives to others: each condition's SavedModel with its card, the figures' examples, and mistakes."""
 
 from importlib.metadata import version
 from pathlib import Path
@@ -12,10 +12,11 @@ from cifake_keras.protocol import FAKE, Condition, seen_by
 from cifake_keras.records import cells, finished, predictions
 from cifake_keras.records.cells import Cell
 from cifake_keras.records.examples import EXAMPLES
+from cifake_keras.records.mistakes import MISTAKES
 from cifake_keras.runtime import files
 from cifake_keras.runtime.errors import UserError
 from cifake_keras.runtime.progress import say, track
-from cifake_keras.study import examples
+from cifake_keras.study import examples, mistakes
 from cifake_keras.study.phase_run import PhaseRun
 from cifake_keras.study.tasks import read_classifier
 
@@ -62,9 +63,9 @@ def _is_own(phase: PhaseRun, condition: str) -> bool:
 
 
 def publish(phase: PhaseRun) -> None:
-    """Draws the figures' examples and exports each condition's best cell by validation accuracy, unless it has been.
+    """Exports each condition's best cell by validation accuracy, with the figures' examples and the hardest mistakes.
 
-    Exported comes last, so that a run that was killed in between does both.
+    What is there and up to date stays. Exported comes last, so that a run that was killed in between does all.
     """
     best = {
         phase.condition(Cell(phase.phase.name, name, cell[1]["classifier"], cell[1]["seed"])): cell
@@ -72,14 +73,16 @@ def publish(phase: PhaseRun) -> None:
         if (cell := best_cell(phase.settings.results_dir, phase.phase.name, name))
     }
     outdated = {condition: cell for condition, cell in best.items() if not _is_exported(phase, condition, *cell)}
-    if not outdated:
+    shared = cells.phase_folder(phase.settings.results_dir, phase.phase.name)
+    shown = all((shared / name).exists() for name in (EXAMPLES, MISTAKES))
+    if not best or (shown and not outdated):
         return
     networks = {
         condition: (read_classifier(folder, recorded["classifier"]), phase.networks(condition.steps))
         for condition, (folder, recorded) in best.items()
     }
-    folder = cells.phase_folder(phase.settings.results_dir, phase.phase.name)
-    examples.make(phase.settings.preset, phase.data, networks).write(folder / EXAMPLES)
+    examples.make(phase.settings.preset, phase.data, networks).write(shared / EXAMPLES)
+    mistakes.make(phase.data, best, networks).write(shared / MISTAKES)
     for condition, cell in track(outdated.items(), f"SavedModels of {phase.phase.title}", len(outdated)):
         require_own(phase, condition.name)
         target = _exported(phase, condition.name)

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import cifake_keras
-from cifake_keras.records import cells, examples, scores
+from cifake_keras.records import cells, examples, mistakes, scores
 
 PACKAGE = Path(cifake_keras.__file__).parent
 NAMES = {cells.RUNS, cells.CONFIG, cells.HISTORY, cells.PREDICTIONS, cells.METRICS, cells.WEIGHTS, cells.CHECKPOINT}
-NAMES |= {cells.EXAMINATION, examples.EXAMPLES, scores.IMAGES, cells.SCORES, cells.DISPERSION}
+NAMES |= {cells.EXAMINATION, examples.EXAMPLES, mistakes.MISTAKES, scores.IMAGES, cells.SCORES, cells.DISPERSION}
 
 # The files of a preset of keras-hub are called so, too.
 OTHERS = {Path("protocol.py"): ["config.json", "model.weights.h5"]}
