@@ -1,6 +1,7 @@
 """A small study made of nothing: archives in the layouts of the real ones, prepared once for all tests."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,18 @@ def data_dir(tmp_path_factory) -> Path:
     prepared.prepare("tiny_imagenet", folder, origin=imagenet)
     prepared.prepare("image_folder", folder, origin=sdv15, title="SDv1.5", label="FAKE")
     return folder
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Chromium, without the network that it asks for by itself. Skips where it is not there."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+    chromium = shutil.which("chromium") or pytest.skip("needs chromium")
+    options = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=chromium, args=options)
+        yield browser
+        browser.close()
 
 
 # Minutes each.

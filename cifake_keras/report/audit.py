@@ -1,7 +1,5 @@
 """An audit as Markdown, and as one page with pictures of duplicates, from the files of its folder."""
 
-import base64
-import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,11 +7,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from jinja2 import Environment, PackageLoader
-from PIL import Image
 
 from cifake_keras import protocol
 from cifake_keras.records import audits
-from cifake_keras.report import form
+from cifake_keras.report import form, pictures
 from cifake_keras.runtime.files import read_json, write_text
 
 CATEGORIES = {
@@ -191,7 +188,11 @@ def _floor(table: pd.DataFrame, tests: dict[str, str]) -> _Section:
 
 def _galleries(folder: Path) -> Iterator[_Gallery]:
     with np.load(folder / audits.EXAMPLES) as examples:
-        pairs = _read(folder, "pairs").loc[examples["rows"]].assign(picture=list(map(_picture, examples["images"])))
+        pairs = (
+            _read(folder, "pairs")
+            .loc[examples["rows"]]
+            .assign(picture=[pictures.of_pixels(*pair) for pair in examples["images"]])
+        )
     places = [f"{end}_{column}" for end in ("first", "second") for column in ("source", "class", "used_in")]
     for (kind, *place), shown in pairs.groupby(["kind", *places]):
         captions = (
@@ -205,12 +206,6 @@ def _galleries(folder: Path) -> Iterator[_Gallery]:
 
 def _apart(distance: float) -> str:
     return f", {distance:.1f} levels apart" if distance else ""
-
-
-def _picture(pair: np.ndarray) -> str:
-    buffer = io.BytesIO()
-    Image.fromarray(np.concatenate(pair, axis=1)).save(buffer, "PNG")
-    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
 def _markdown(title: str, notes: list[str], sections: list[_Section]) -> str:

@@ -1,7 +1,8 @@
 """Charts of the examined cells, a set a phase: the matrix of paths, robustness curves, reliability."""
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from cifake_keras.records import examined
 from cifake_keras.records.examined import Examined
 from cifake_keras.report import diversity, evidence, form, isolation
 from cifake_keras.report.figures import DEMO, save
+from cifake_keras.report.form import Caption
 
 _PALETTE = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#000000")  # Okabe and Ito's
 COLOURS = dict(zip(protocol.CONDITIONS, itertools.cycle(_PALETTE)))
@@ -28,8 +30,8 @@ def write(results_dir: Path) -> list[Path]:
         path
         for phase in phases
         if phase.phase.name in form.COUNTS
-        for name, (draw, rows) in CHARTS.items()
-        for path in _write(results_dir / "figures" / f"{name}_{phase.phase.name}", phase, draw, rows)
+        for name, chart in CHARTS.items()
+        for path in _write(results_dir / "figures" / f"{name}_{phase.phase.name}", phase, chart)
     ]
     curve = pd.DataFrame(diversity.curve(phases))
     if curve.empty:
@@ -37,12 +39,12 @@ def write(results_dir: Path) -> list[Path]:
     return paths + save(diversity_curve(_first_classifier(curve)), results_dir / "figures" / "diversity")
 
 
-def _write(stem: Path, phase: Examined, draw: Callable, rows: Callable) -> list[Path]:
+def _write(stem: Path, phase: Examined, chart: "Chart") -> list[Path]:
     """Nothing where cells that earlier versions examined have no rows."""
-    table = pd.DataFrame(rows(phase))
+    table = pd.DataFrame(chart.rows(phase))
     if table.empty:
         return []
-    return save(draw(phase, _first_classifier(table)), stem)
+    return save(chart.draw(phase, _first_classifier(table)), stem)
 
 
 def _first_classifier(table: pd.DataFrame) -> pd.DataFrame:
@@ -188,10 +190,56 @@ def _panels(phase: Examined, what: str, rows: int, columns: list[str]) -> tuple[
     return figure, axes
 
 
-# By the beginning of its file's name: what draws it, and the rows that it shows.
-CHARTS: dict[str, tuple[Callable, Callable]] = {
-    "routes": (routes, isolation.routes),
-    "matrix": (matrix, evidence.matrix),
-    "robustness": (robustness, evidence.robustness),
-    "reliability": (reliability, evidence.reliability),
+@dataclass(frozen=True)
+class Chart:
+    """What draws it, the rows that it shows, and what the page says of it."""
+
+    draw: Callable[[Examined, pd.DataFrame], Figure]
+    rows: Callable[[Examined], Iterable[dict]]
+    caption: Caption
+
+
+DIVERSITY = Caption(
+    "AUC by the number of pairs that are not CIFAKE's",
+    "A curve a condition, on generators that no training has. Bars are 95% intervals.",
+)
+
+# By the beginning of its file's name.
+CHARTS = {
+    "matrix": Chart(
+        matrix,
+        evidence.matrix,
+        Caption(
+            "Every classifier on every path",
+            "Accuracy in percent: rows are the condition that a classifier was trained on, columns the path that the "
+            "test images took. Bold: its own path.",
+        ),
+    ),
+    "routes": Chart(
+        routes,
+        isolation.routes,
+        Caption(
+            "The way to 32 pixels",
+            "A row a metric, a column a condition, by the kernel that resizes: a colour a way of photographs and of "
+            "fakes. Bars are 95% intervals.",
+        ),
+    ),
+    "robustness": Chart(
+        robustness,
+        evidence.robustness,
+        Caption(
+            "Altered images",
+            "Balanced accuracy in percent, a row a test set, a column a kind of alteration, stronger to the right. "
+            "Bars are 95% intervals; the dotted line is chance.",
+        ),
+    ),
+    "reliability": Chart(
+        reliability,
+        evidence.reliability,
+        Caption(
+            "Reliability",
+            "The share of fakes among images by the probability stated: on the dotted line they agree. The size of a "
+            "point is its share of the images.",
+        ),
+    ),
 }

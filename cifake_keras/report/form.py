@@ -21,6 +21,14 @@ DASH = "\N{EN DASH}"
 
 
 @dataclass(frozen=True)
+class Caption:
+    """Of a figure, on the page. text: how to read it, in sentences."""
+
+    title: str
+    text: str
+
+
+@dataclass(frozen=True)
 class Block:
     """What one classifier reached under one evaluation, as text: a row a condition.
 

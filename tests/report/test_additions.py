@@ -76,7 +76,7 @@ def test_a_new_rate_shows_among_the_rates(results, monkeypatch):
     monkeypatch.setitem(METRICS, "surest", Metric("Surest of all", surest, 1, percent=True))
     assert made(results, "table3")["surest"].to_numpy() == pytest.approx(38.08, abs=0.01)
     text = page.write(results).read_text()
-    accuracies = text.partition("<summary>Accuracy")[2].partition("</table>")[0]
+    accuracies = text.partition(">Accuracy</h3>")[2].partition("</table>")[0]
     assert "<th>Surest of all</th>" in accuracies and "<td>38.1</td>" in accuracies
     assert "<td>0.381</td>" in text.partition("Other metrics and thresholds")[2], "there rates are fractions"
 

@@ -277,7 +277,7 @@ def test_the_page_holds_the_numbers_of_the_tables(results):
     rows_of = [len(pd.read_csv(results / "tables" / f"{name}.csv")) + 1 for name in names]
     assert text.count("<tr>") == sum(rows_of)
     for picture in pictures:
-        assert picture.stat().st_size and (picture.suffix == ".pdf" or f'src="figures/{picture.name}"' in text)
+        assert picture.stat().st_size and f'href="figures/{picture.stem}.pdf"' in text
 
 
 class Cells(HTMLParser):
