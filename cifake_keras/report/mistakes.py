@@ -41,7 +41,7 @@ def _galleries(mistakes: Mistakes, names: dict[str, str]) -> Iterator[Gallery]:
                 yield Gallery(
                     f"{names[condition]}: {plural} that it takes for {PLURALS[1 - label]}",
                     _picked(mistakes, places, plural, names),
-                    [_picture(mistakes, place) for place in places],
+                    [_picture(mistakes, int(place)) for place in places],
                 )
 
 
