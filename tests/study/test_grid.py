@@ -19,8 +19,9 @@ from cifake_keras import load_detector
 from cifake_keras.evaluation.alterations import alter
 from cifake_keras.evaluation.scorer import Scorer
 from cifake_keras.protocol import CLEAN
-from cifake_keras.records import cells
+from cifake_keras.records import cells, predictions
 from cifake_keras.records.cells import Cell
+from cifake_keras.records.mistakes import Mistakes
 from cifake_keras.records.scores import Scores
 from cifake_keras.sources import prepared, reading
 from cifake_keras.sources.image_folder import slug
@@ -83,6 +84,21 @@ def test_a_finished_cell_is_not_run_again(study, data_dir):
     before = {path: path.stat().st_mtime_ns for path in study.rglob("*") if path.is_file()}
     assert output_of(*ARGUMENTS, *folders(data_dir, study)).count("done before") == 4
     assert {path: path.stat().st_mtime_ns for path in study.rglob("*") if path.is_file()} == before
+
+
+def test_mistakes_that_a_finished_study_lacks_are_made(study, data_dir):
+    """As of one that was finished by an earlier version. They are those of its predictions."""
+    path = study / "results" / "runs" / "phase1" / "mistakes.npz"
+    path.unlink()
+    output_of(*ARGUMENTS, *folders(data_dir, study))
+    mistakes = Mistakes.load(path)
+    for condition in np.unique(mistakes.conditions):
+        labels, probability_fake = predictions.read(cell(study, condition))["cifake", CLEAN]
+        wrong = (probability_fake >= 0.5) != labels
+        for label in (0, 1):
+            shown = (mistakes.conditions == condition) & (mistakes.labels == label)
+            worst = np.sort(np.abs(probability_fake - 0.5)[wrong & (labels == label)])[::-1][:4]
+            assert np.abs(mistakes.probability_fake[shown] - 0.5) == pytest.approx(worst)
 
 
 def test_a_changed_setting_is_named(study, data_dir):
