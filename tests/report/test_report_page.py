@@ -49,7 +49,8 @@ def text(results):
 
 def test_it_begins_with_the_answers(text):
     main = text.partition("<main>")[2]
-    assert main.index("numbers of the paper that can be compared are reproduced.") < main.index("<table") < main.index("<img")
+    answer = main.index("numbers of the paper that can be compared are reproduced.")
+    assert answer < main.index("<table") < main.index("<img")
 
 
 def test_answers_count_the_verdicts_of_a_pair():

@@ -19,7 +19,7 @@ from cifake_keras import load_detector
 from cifake_keras.evaluation.alterations import alter
 from cifake_keras.evaluation.scorer import Scorer
 from cifake_keras.protocol import CLEAN
-from cifake_keras.records import cells, predictions
+from cifake_keras.records import cells
 from cifake_keras.records.cells import Cell
 from cifake_keras.records.mistakes import Mistakes
 from cifake_keras.records.scores import Scores
@@ -93,12 +93,13 @@ def test_mistakes_that_a_finished_study_lacks_are_made(study, data_dir):
     output_of(*ARGUMENTS, *folders(data_dir, study))
     mistakes = Mistakes.load(path)
     for condition in np.unique(mistakes.conditions):
-        labels, probability_fake = predictions.read(cell(study, condition))["cifake", CLEAN]
-        wrong = (probability_fake >= 0.5) != labels
-        for label in (0, 1):
-            shown = (mistakes.conditions == condition) & (mistakes.labels == label)
-            worst = np.sort(np.abs(probability_fake - 0.5)[wrong & (labels == label)])[::-1][:4]
-            assert np.abs(mistakes.probability_fake[shown] - 0.5) == pytest.approx(worst)
+        predictions = pd.read_csv(cell(study, condition) / "predictions.csv")
+        clean = predictions[(predictions["test_set"] == "cifake") & (predictions["evaluation"] == CLEAN)]
+        for label, of_class in enumerate(("REAL", "FAKE")):
+            margins = (0.5 - label) * (clean.loc[clean["label"] == of_class, "probability_fake"] - 0.5)
+            shown = mistakes.probability_fake[(mistakes.conditions == condition) & (mistakes.labels == label)]
+            worst = margins[margins > 0].nlargest(4)
+            assert (0.5 - label) * (shown - 0.5) == pytest.approx(worst.to_numpy(), abs=1e-6)
 
 
 def test_a_changed_setting_is_named(study, data_dir):
