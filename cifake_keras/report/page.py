@@ -15,6 +15,7 @@ from cifake_keras.report.parts import CAPTIONS, HEADINGS, NAMES, Part, Section, 
 from cifake_keras.runtime.errors import UserError
 from cifake_keras.runtime.files import write_text
 
+# Columns, or their beginnings, that are left out where all rows have one value.
 _SAID_ONCE = ("classifier", "phase")
 
 
@@ -77,7 +78,7 @@ def _rows(results_dir: Path, part: Part, section: Section) -> pd.DataFrame:
 
 
 def _table(file: str, section: Section, rows: pd.DataFrame, titles: dict[str, str]) -> dict:
-    # What is the same in all rows would only take room; a phase is named above them.
+    # A phase is named above the rows then.
     one = {name for name in section.names if name.startswith(_SAID_ONCE) and name in rows and rows[name].nunique() == 1}
     names = [name for name in section.names if name in rows and name not in one]
     note = f"{section.note} All of {titles[rows['phase'].iloc[0]]}." if "phase" in one else section.note
