@@ -867,27 +867,49 @@ AUTOENCODER_HALF, AUTOENCODER_QUARTER = (
     for name, width in (("half", 0.5), ("quarter", 0.25))
 )
 
-# The autoencoder of FLUX.2, distilled; for each pixel of its latent an image has 8 x 8.
-TAEF2 = Step(
-    "taef2",
-    "TAEF2",
-    TinyAutoencoder(latents=32, branch=True),
-    network=True,
-    weights=Weights(
-        "taef2",
-        (
-            ("taef2_encoder.pth", "10a4e1021e89d7551eaf161352da8dbd0b1aa83872ae28b150c1df1ce2f147b6"),
-            ("taef2_decoder.pth", "0a44a31e1ae59eb9dbf9359d24942fd3ef5928162c1800d97a28c61d51be0ab5"),
-        ),
+
+def _tiny_autoencoder(
+    name: str, title: str, of: str, latents: int, digests: tuple[str, str] = ("", ""), branch: bool = False
+) -> tuple[Step, Step]:
+    """The autoencoder of an image generator, distilled, and the same by way of 64 pixels. of: the generator's name."""
+    weights = Weights(
+        name,
+        tuple((f"{name}_{part}.pth", digest) for part, digest in zip(("encoder", "decoder"), digests, strict=True)),
         "https://raw.githubusercontent.com/madebyollin/taesd/5cccb12dc72074a4be35680c3b108548a7c69978",
         "MIT",
-        "what FLUX.2's autoencoder makes of images that its author does not name",
+        f"what {of}'s autoencoder makes of images that its author does not name",
+    )
+    settings = TinyAutoencoder(latents, branch)
+    step = Step(name, title, settings, network=True, weights=weights, file="tiny_autoencoder")
+    return step, _by_way_of_64(step)
+
+
+def _by_way_of_64(step: Step) -> Step:
+    """For each pixel of the latent an image has 8 x 8: enlarged it leaves more of itself."""
+    name, title = f"{step.name}_64", f"{step.title} by way of 64 px"
+    return replace(step, name=name, title=title, settings=replace(step.settings, side=64))
+
+
+TAEF2, TAEF2_64 = _tiny_autoencoder(
+    "taef2",
+    "TAEF2",
+    "FLUX.2",
+    32,
+    (
+        "10a4e1021e89d7551eaf161352da8dbd0b1aa83872ae28b150c1df1ce2f147b6",
+        "0a44a31e1ae59eb9dbf9359d24942fd3ef5928162c1800d97a28c61d51be0ab5",
     ),
-    file="tiny_autoencoder",
+    branch=True,
 )
 
-TAEF2_64 = replace(
-    TAEF2, name="taef2_64", title="TAEF2 by way of 64 px", settings=TinyAutoencoder(latents=32, branch=True, side=64)
+# Pretrained autoencoders in place of the paper's (section 7).
+_PRETRAINED_AUTOENCODERS = (
+    TAEF2,
+    TAEF2_64,
+    *_tiny_autoencoder("taesd", "TAESD", "Stable Diffusion 1", 4),
+    *_tiny_autoencoder("taesdxl", "TAESDXL", "Stable Diffusion XL", 4),
+    *_tiny_autoencoder("taesd3", "TAESD3", "Stable Diffusion 3", 16),
+    *_tiny_autoencoder("taef1", "TAEF1", "FLUX.1", 16),
 )
 
 
@@ -930,8 +952,7 @@ CONDITIONS = {
         ),
         _mixed("reconstructions_as_fakes", "AE fakes", AUTOENCODER, as_fakes=True),
         _mixed("reconstructions_as_fakes_taef2", "TAEF2 fakes", TAEF2, as_fakes=True),
-        Condition("taef2", "TAEF2", (TAEF2,), _AUTOENCODED, paper=False),
-        Condition("taef2_64", "TAEF2 by way of 64 px", (TAEF2_64,), _AUTOENCODED, paper=False),
+        *(Condition(step.name, step.title, (step,), _AUTOENCODED, paper=False) for step in _PRETRAINED_AUTOENCODERS),
     )
 }
 

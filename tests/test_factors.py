@@ -30,6 +30,7 @@ from cifake_keras.protocol import (
     REAL,
     SOURCES,
     Application,
+    Clip,
     Condition,
     Step,
     Transformer,
@@ -40,9 +41,28 @@ from cifake_keras.splits.draws import draw
 PRECISIONS = ("float32", "mixed_bfloat16")
 IMAGES = np.random.default_rng(0).random((6, 32, 32, 3), np.float32)
 
-# Those of every condition under every reading; what they are trained with makes no difference here.
-READ = (reading.read(condition) for reading in READINGS.values() for condition in CONDITIONS.values())
-STEPS = {(step.name, step.settings): step for condition in READ for step in condition.steps}
+
+def _small(step: Step) -> Step:
+    """A step whose network a test has time for."""
+    match step.settings:
+        case Transformer() as settings:
+            sizes = {"hidden_dim": 64, "num_layers": 2, "num_heads": 2, "intermediate_dim": 128}
+            arguments = tuple((dict(settings.arguments) | sizes).items())
+            return replace(step, settings=replace(settings, arguments=arguments, side=112), gives=(64,))
+        case Application() | Clip() as settings:
+            return replace(step, settings=replace(settings, side=64 if isinstance(settings, Application) else 112))
+        case _:
+            return step
+
+
+# Those of every condition under every reading; what they are trained with makes no difference here. Of pretrained
+# autoencoders of a file the first: the others have other weights, and fewer latents.
+READ = [reading.read(condition) for reading in READINGS.values() for condition in CONDITIONS.values()]
+STEPS = {
+    (step.file or step.name, getattr(step.settings, "side", step.settings)): _small(step)
+    for condition in reversed(READ)
+    for step in condition.steps
+}
 
 
 @pytest.fixture(scope="module", params=STEPS.values(), ids=lambda step: step.name)
@@ -75,7 +95,7 @@ def test_a_step_gives_an_image_the_same_alone_and_in_a_batch(walked):
     together = walk(in_range(step), draws)
     for i in range(len(IMAGES)):
         alone = walk(in_range(step)[i : i + 1], {name: of[i : i + 1] for name, of in draws.items()})
-        np.testing.assert_allclose(alone[0], together[i], atol=1e-5)
+        np.testing.assert_allclose(alone[0], together[i], atol=1e-4)
 
 
 def test_the_network_of_a_step_computes_in_both_precisions_and_is_kept(walked, tmp_path):
@@ -87,7 +107,7 @@ def test_the_network_of_a_step_computes_in_both_precisions_and_is_kept(walked, t
     halved = path.in_precision((step,), networks, "mixed_bfloat16")
     assert {weight.dtype for weight in halved[step.name].weights} == {"float32"}
     rounded = walk(in_range(step), draws, halved)
-    assert rounded.dtype == tf.float32 and 0 < np.abs(rounded - images).max() < 0.1
+    assert rounded.dtype == tf.float32 and 0 < np.abs(rounded - images).mean() < 0.05
     networks[step.name].save_weights(tmp_path / "model.weights.h5")
     loaded = path.build(step, seed=7)
     loaded.load_weights(tmp_path / "model.weights.h5")
@@ -186,16 +206,6 @@ def test_a_source_can_be_prepared(name):
     assert {argument for argument in arguments if argument.startswith("--")} <= options
     if source.origin:
         assert source.licence and re.search(r"\b(19|20)\d\d\b", source.citation), "whom to cite, and of which year"
-
-
-def _small(step: Step) -> Step:
-    """A backbone that a test has time for."""
-    settings = replace(step.settings, side=64 if isinstance(step.settings, Application) else 112)
-    if isinstance(settings, Transformer):
-        sizes = {"hidden_dim": 64, "num_layers": 2, "num_heads": 2, "intermediate_dim": 128}
-        settings = replace(settings, arguments=tuple((dict(settings.arguments) | sizes).items()))
-        return replace(step, settings=settings, gives=(64,))
-    return replace(step, settings=settings)
 
 
 # A step of each network: with and without weights, and at any size, it is the same.

@@ -11,9 +11,10 @@ import numpy as np
 import tensorflow as tf
 from keras import KerasTensor, layers, ops
 
-from cifake_keras.models.layers import IMAGE_SHAPE, layer_seeds
+from cifake_keras.models.layers import IMAGE_SHAPE, layer_seeds, resized
 from cifake_keras.protocol import IMAGE_SIZE, TinyAutoencoder
 from cifake_keras.runtime import pytorch
+from cifake_keras.runtime.errors import UserError
 
 _WIDTH = 64
 _PARTS = ("encoder", "decoder")
@@ -31,32 +32,30 @@ def network(settings: TinyAutoencoder, seed: int = 0, precision: str = "float32"
     """
     make = _Layers(seed, precision)
     image = keras.Input(IMAGE_SHAPE, name="image")
-    latents = _encoded(_resized(image, settings.side), settings, make)
+    latents = _encoded(resized(image, settings.side), settings, make)
     clipped = layers.ReLU(max_value=1.0, dtype="float32")(_decoded(latents, settings, make))
-    return keras.Model(image, _resized(clipped, IMAGE_SIZE))
+    return keras.Model(image, resized(clipped, IMAGE_SIZE))
 
 
 def convert(originals: Sequence[Path], network: keras.Model) -> None:
-    """Gives `network` the weights of the encoder's and the decoder's file. Raises UserError as `pytorch.tensors`."""
+    """Gives `network` the weights of the encoder's and the decoder's file.
+
+    Raises UserError where they are those of another network, and as `pytorch.tensors`.
+    """
     of_parts = zip(_PARTS, map(pytorch.tensors, originals), strict=True)
     tensors = {f"{part}.{name}": tensor for part, named in of_parts for name, tensor in named.items()}
-    for layer in network.layers:
-        names = ("weight", "bias")[: len(layer.weights)]
-        layer.set_weights([_in_keras(tensors[f"{layer.name}.{name}"]) for name in names])
+    try:
+        for layer in network.layers:
+            names = ("weight", "bias")[: len(layer.weights)]
+            layer.set_weights([_in_keras(tensors[f"{layer.name}.{name}"]) for name in names])
+    except (KeyError, ValueError) as error:
+        files = " and ".join(map(str, originals))
+        raise UserError(f"{files} do not hold the weights of this network: {error}") from error
 
 
 def _in_keras(tensor: np.ndarray) -> np.ndarray:
     """A convolution's [out, in, height, width] as [height, width, in, out]; a vector as it is."""
     return tensor.transpose(2, 3, 1, 0) if tensor.ndim == 4 else tensor
-
-
-def _resized(images: KerasTensor, side: int) -> KerasTensor:
-    """Square images by antialiased bilinear interpolation, as a product of matrices: LiteRT has no such operation."""
-    if images.shape[1] == side:
-        return images
-    each_pixel = np.eye(images.shape[1], dtype=np.float32)[..., None]
-    weights = tf.image.resize(each_pixel, (side, images.shape[1]), antialias=True)[..., 0].numpy()
-    return ops.einsum("yi,bijc,xj->byxc", weights, images, weights)
 
 
 def _encoded(images: KerasTensor, settings: TinyAutoencoder, make: "_Layers") -> KerasTensor:

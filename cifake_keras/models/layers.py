@@ -4,7 +4,9 @@ import math
 from collections.abc import Iterator
 
 import keras
-from keras import layers
+import numpy as np
+import tensorflow as tf
+from keras import KerasTensor, layers, ops
 
 from cifake_keras.protocol import IMAGE_SIZE
 
@@ -14,6 +16,15 @@ IMAGE_SHAPE = (IMAGE_SIZE, IMAGE_SIZE, 3)
 def layer_seeds(seed: int) -> Iterator[int]:
     """A seed for each layer of a network, which follow from the network's own, and are those of no other."""
     return iter(range(1000 * seed, 1000 * (seed + 1)))
+
+
+def resized(images: KerasTensor, side: int) -> KerasTensor:
+    """Square images by antialiased bilinear interpolation, as a product of matrices: LiteRT has no such operation."""
+    if images.shape[1] == side:
+        return images
+    each_pixel = np.eye(images.shape[1], dtype=np.float32)[..., None]
+    weights = tf.image.resize(each_pixel, (side, images.shape[1]), antialias=True)[..., 0].numpy()
+    return ops.einsum("yi,bijc,xj->byxc", weights, images, weights)
 
 
 class Layers:

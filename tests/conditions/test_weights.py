@@ -15,7 +15,7 @@ from PIL import Image
 from support import REAL_DATA, output_of, refused
 
 from cifake_keras.conditions import tiny_autoencoder, weights
-from cifake_keras.protocol import TAEF2, TinyAutoencoder, Weights
+from cifake_keras.protocol import STEPS, TAEF2, TinyAutoencoder, Weights
 from cifake_keras.runtime import files, pytorch
 from cifake_keras.runtime.errors import UserError
 
@@ -25,13 +25,13 @@ TAEF2_FILES = Path(REAL_DATA or "", "taesd")
 TINY = Weights("tiny", (), "https://example.org", "MIT", "nothing")
 
 
-def written(folder: Path, latents: int, branch: bool) -> list[Path]:
+def written(folder: Path, latents: int, branch: bool, name: str = "tiny") -> list[Path]:
     """The files of the encoder and the decoder."""
     tensors = parity.tiny_autoencoder(latents, branch)
     return [
         pytorch_files.write(
-            folder / f"tiny_{part}.pth",
-            {name.removeprefix(f"{part}."): of for name, of in tensors.items() if name.startswith(part)},
+            folder / f"{name}_{part}.pth",
+            {key.removeprefix(f"{part}."): of for key, of in tensors.items() if key.startswith(part)},
         )
         for part in ("encoder", "decoder")
     ]
@@ -42,6 +42,24 @@ def test_a_tiny_autoencoder_equals_pytorchs(latents, branch, tmp_path):
     network = tiny_autoencoder.network(TinyAutoencoder(latents, branch), seed=3)
     tiny_autoencoder.convert(written(tmp_path, latents, branch), network)
     assert np.abs(network(parity.images()[:2]) - FIXTURE[f"tiny-{latents}"]).max() < 1e-5
+
+
+@pytest.mark.parametrize("name", ["taesd", "taesdxl", "taesd3", "taef1"])
+def test_the_files_of_a_tiny_autoencoder_are_those_that_the_protocol_names(name, tmp_path):
+    step = STEPS[name]
+    originals = written(tmp_path, step.settings.latents, step.settings.branch, name)
+    assert [original.name for original in originals] == [file for file, _ in step.weights.files]
+    output_of("data", "prepare", "weights", name, "--from", tmp_path, "--data-dir", tmp_path)
+    network = tiny_autoencoder.network(step.settings)
+    network.load_weights(weights.prepared(step.weights, tmp_path))
+    assert np.abs(network(parity.images()[:2]) - FIXTURE[f"tiny-{step.settings.latents}"]).max() < 1e-5
+
+
+def test_files_of_another_tiny_autoencoder_are_refused(tmp_path):
+    originals = written(tmp_path, 4, False)
+    for others in (TinyAutoencoder(latents=16, branch=False), TinyAutoencoder(latents=4, branch=True)):
+        with pytest.raises(UserError, match=r"tiny_decoder\.pth do not hold the weights of this network"):
+            tiny_autoencoder.convert(originals, tiny_autoencoder.network(others))
 
 
 @pytest.fixture
