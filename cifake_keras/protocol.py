@@ -512,6 +512,20 @@ class TinyAutoencoder:
 
 
 @dataclass(frozen=True)
+class VariationalAutoencoder:
+    """The settings of the steps of file `variational_autoencoder`.
+
+    latents: channels of the latent. filters: of the encoder's stages, each of half the pixels a side. blocks: of each
+    stage; the decoder has them in reverse, with a block more. side: as that of `TinyAutoencoder`.
+    """
+
+    latents: int
+    filters: tuple[int, ...] = (128, 256, 512, 512)
+    blocks: int = 2
+    side: int = IMAGE_SIZE
+
+
+@dataclass(frozen=True)
 class Clip:
     """The settings of step `clip_vit_b16`. side: of the square that images are enlarged to, in pixels.
 
@@ -902,6 +916,23 @@ TAEF2, TAEF2_64 = _tiny_autoencoder(
     branch=True,
 )
 
+# Of keras-hub's presets those of Stable Diffusion 3 and 3.5 alone have an autoencoder, the same one.
+SD3_VAE = Step(
+    "sd3_vae",
+    "SD3 VAE",
+    VariationalAutoencoder(latents=16),
+    SIGNED,
+    network=True,
+    weights=Weights(
+        "sd3_vae",
+        (("model.weights.h5", ""),),
+        "https://huggingface.co/keras/stable_diffusion_3_medium/resolve/main",
+        "Stability AI Community License",
+        "images that its authors do not name",
+    ),
+    file="variational_autoencoder",
+)
+
 # Pretrained autoencoders in place of the paper's (section 7).
 _PRETRAINED_AUTOENCODERS = (
     TAEF2,
@@ -910,6 +941,8 @@ _PRETRAINED_AUTOENCODERS = (
     *_tiny_autoencoder("taesdxl", "TAESDXL", "Stable Diffusion XL", 4),
     *_tiny_autoencoder("taesd3", "TAESD3", "Stable Diffusion 3", 16),
     *_tiny_autoencoder("taef1", "TAEF1", "FLUX.1", 16),
+    SD3_VAE,
+    _by_way_of_64(SD3_VAE),
 )
 
 

@@ -34,6 +34,7 @@ from cifake_keras.protocol import (
     Condition,
     Step,
     Transformer,
+    VariationalAutoencoder,
 )
 from cifake_keras.sources import BUILDERS, Provider
 from cifake_keras.splits.draws import draw
@@ -45,6 +46,8 @@ IMAGES = np.random.default_rng(0).random((6, 32, 32, 3), np.float32)
 def _small(step: Step) -> Step:
     """A step whose network a test has time for."""
     match step.settings:
+        case VariationalAutoencoder() as settings:
+            return replace(step, settings=replace(settings, filters=(32, 32, 32, 32), blocks=1))
         case Transformer() as settings:
             sizes = {"hidden_dim": 64, "num_layers": 2, "num_heads": 2, "intermediate_dim": 128}
             arguments = tuple((dict(settings.arguments) | sizes).items())
@@ -69,6 +72,8 @@ STEPS = {
 def walked(request):
     """A step, what takes images through it alone, in its own range, and its networks."""
     step: Step = request.param
+    if step.file == "variational_autoencoder":
+        pytest.importorskip("keras_hub")
     networks = {step.name: path.build(step)} if step.network else {}
 
     def walk(images: np.ndarray, draws: dict, networks=networks) -> tf.Tensor:
