@@ -19,7 +19,7 @@ def write(graph: tf.types.experimental.ConcreteFunction, folder: Path, float16: 
 
     graph: without variables. float16: weights take half the room; TensorFlow.js computes in float32 all the same.
     """
-    definition = graph.graph.as_graph_def()
+    definition = _without_halves(graph.graph.as_graph_def())
     weights, values = _constants(definition, float16)
     model = {
         "format": "graph-model",
@@ -37,6 +37,15 @@ def write(graph: tf.types.experimental.ConcreteFunction, folder: Path, float16: 
     (folder / MODEL).write_text(json.dumps(model), encoding="utf-8")
 
 
+def _without_halves(definition: tf.compat.v1.GraphDef) -> tf.compat.v1.GraphDef:
+    """The graph in float32 throughout: TensorFlow.js has no float16 but in files."""
+    half, single = tf.float16.as_datatype_enum, tf.float32.as_datatype_enum
+    for attribute in (attribute for node in definition.node for attribute in node.attr.values()):
+        if attribute.type == half:
+            attribute.type = single
+    return definition
+
+
 def _constants(definition: tf.compat.v1.GraphDef, float16: bool) -> tuple[list[dict], list[np.ndarray]]:
     """Takes the values out of a graph; returns the manifest's entry of each, and the value that is stored."""
     weights, values = [], []
@@ -44,8 +53,10 @@ def _constants(definition: tf.compat.v1.GraphDef, float16: bool) -> tuple[list[d
         if node.op == "Const":
             value = tf.make_ndarray(node.attr["value"].tensor)
             node.attr["value"].tensor.Clear()
-            weights.append({"name": node.name, "shape": value.shape, "dtype": value.dtype.name})
-            if float16 and value.dtype == np.float32:
+            halved = value.dtype == np.float16 or (float16 and value.dtype == np.float32)
+            dtype = "float32" if halved else value.dtype.name
+            weights.append({"name": node.name, "shape": value.shape, "dtype": dtype})
+            if halved:
                 weights[-1]["quantization"] = {"dtype": "float16"}
                 with np.errstate(over="ignore"):  # the result is compared with the original
                     value = value.astype(np.float16)
