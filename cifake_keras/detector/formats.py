@@ -43,13 +43,24 @@ def write(model: Path, name: str, path: Path, float16: bool = False) -> float:
     images = _images()
     expected = saved_model.load(model)(images)
     with replacing(path) as temporary:
-        form.write(model, temporary, float16)
-        difference = float(np.abs(form.load(temporary)(images) - expected).max())
+        difference = float(np.abs(_answers(form, name, model, temporary, float16, images) - expected).max())
         if not difference <= (_TOLERANCE_FLOAT16 if float16 else _TOLERANCE):
             raise UserError(
                 f"{name} gives other probabilities than {model}, by up to {difference:.2g}; nothing was kept."
             )
     return difference
+
+
+def _answers(form: _Format, name: str, model: Path, path: Path, float16: bool, images: np.ndarray) -> np.ndarray:
+    """Those of what is written. Raises UserError where the format does not have what the model computes with."""
+    try:
+        form.write(model, path, float16)
+        return form.load(path)(images)
+    except (UserError, OSError):
+        raise
+    except Exception as error:  # each converter and runtime says in its own way what it has not
+        reason = " ".join(str(error).split())[:300]
+        raise UserError(f"{model} does not run as {name} ({reason}); export it to another format.") from error
 
 
 def _images() -> np.ndarray:
@@ -85,12 +96,23 @@ def _write_onnx(model: Path, path: Path, float16: bool) -> None:
     graph = saved_model.frozen(model)
     image, probability = graph.inputs[0].name, graph.outputs[0].name
     tf2onnx.convert.from_graph_def(
-        graph.graph.as_graph_def(),
+        _without_erfc(graph.graph.as_graph_def()),
         input_names=[image],
         output_names=[probability],
         tensors_to_rename={image: "image", probability: "probability_fake"},
         output_path=str(path),
     )
+
+
+def _without_erfc(definition: tf.compat.v1.GraphDef) -> tf.compat.v1.GraphDef:
+    """The complement of the error function, of which GELU is made, as one minus that function: ONNX has no other."""
+    for node in [node for node in definition.node if node.op == "Erfc"]:
+        dtype = node.attr["T"]
+        erf = definition.node.add(op="Erf", name=f"{node.name}/erf", input=node.input, attr={"T": dtype})
+        one = definition.node.add(op="Const", name=f"{node.name}/one", attr={"dtype": dtype})
+        one.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(1.0, dtype.type))
+        node.op, node.input[:] = "Sub", [one.name, erf.name]
+    return definition
 
 
 def _load_onnx(path: Path) -> Predict:

@@ -98,6 +98,16 @@ def test_what_computes_otherwise_is_not_kept(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
 
 
+@pytest.mark.parametrize("form", ["litert", "onnx"])
+def test_what_a_format_cannot_compute_is_refused(form, tmp_path):
+    layers = keras.layers.Lambda(lambda x: tf.math.lgamma(1 + x)), keras.layers.Flatten(), keras.layers.Dense(1)
+    classifier = keras.Sequential([keras.Input((32, 32, 3)), *layers])
+    saved_model.write(tmp_path / "model", CONDITIONS["baseline"], classifier, {}, "bilinear", {})
+    told = refused("export", tmp_path / "model", "--format", form, "--output", tmp_path / "other")
+    assert f"does not run as {form} (" in told and told.endswith("export it to another format.")
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
 @pytest.mark.parametrize("kind", ["a link to a file", "a link to a folder", "a link to a device", "a pipe"])
 def test_a_savedmodel_with_what_is_not_its_own_is_not_copied(kind, tmp_path):
     model = Path(shutil.copytree(PRETRAINED, tmp_path / "model"))
