@@ -44,6 +44,8 @@ def test_a_card_names_the_weights_of_others_and_their_licence(finished):
     assert "weights" not in publishing.card_of(folder, recorded)
     (weights,) = publishing.card_of(folder, recorded | {"condition": "autoencoder_augmented_taef2"})["weights"]
     assert weights["licence"] == "MIT" and "madebyollin/taesd" in weights["origin"]
+    both = recorded | {"condition": "taef2", "classifier": "clip_vit_b16_112_linear"}
+    assert [of["name"] for of in publishing.card_of(folder, both)["weights"]] == ["taef2", "clip_vit_b16"]
 
 
 @pytest.mark.parametrize(
