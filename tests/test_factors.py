@@ -32,6 +32,7 @@ from cifake_keras.protocol import (
     Application,
     Clip,
     Condition,
+    Lite,
     Step,
     Transformer,
     VariationalAutoencoder,
@@ -52,8 +53,10 @@ def _small(step: Step) -> Step:
             sizes = {"hidden_dim": 64, "num_layers": 2, "num_heads": 2, "intermediate_dim": 128}
             arguments = tuple((dict(settings.arguments) | sizes).items())
             return replace(step, settings=replace(settings, arguments=arguments, side=112), gives=(64,))
-        case Application() | Clip() as settings:
-            return replace(step, settings=replace(settings, side=64 if isinstance(settings, Application) else 112))
+        case Application() | Lite() as settings:
+            return replace(step, settings=replace(settings, side=64))
+        case Clip() as settings:
+            return replace(step, settings=replace(settings, side=112))
         case _:
             return step
 
