@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import tensorflow as tf
@@ -13,10 +14,14 @@ from cifake_keras.runtime.errors import UserError
 from cifake_keras.runtime.files import replacing
 from cifake_keras.sources import scenes
 
+if TYPE_CHECKING:
+    import onnx
+
 # float32 [batch, 32, 32, 3] in [0, 1] to probability_fake, float32 [batch].
 Predict = Callable[[np.ndarray], np.ndarray]
 
 _CHECKED = 256  # images
+_LARGE = 2**20  # bytes of a constant
 _TOLERANCE, _TOLERANCE_FLOAT16 = 1e-3, 1e-2
 
 
@@ -95,13 +100,37 @@ def _write_onnx(model: Path, path: Path, float16: bool) -> None:
         raise UserError("--format onnx needs an extra: pip install 'cifake-keras[onnx]'") from error
     graph = saved_model.frozen(model)
     image, probability = graph.inputs[0].name, graph.outputs[0].name
-    tf2onnx.convert.from_graph_def(
-        _without_erfc(graph.graph.as_graph_def()),
-        input_names=[image],
+    definition = _without_erfc(graph.graph.as_graph_def())
+    weights = _taken_out(definition)
+    converted, _ = tf2onnx.convert.from_graph_def(
+        definition,
+        input_names=[image, *weights],
         output_names=[probability],
         tensors_to_rename={image: "image", probability: "probability_fake"},
-        output_path=str(path),
     )
+    _put_in(converted.graph, weights)
+    path.write_bytes(converted.SerializeToString())
+
+
+def _taken_out(definition: tf.compat.v1.GraphDef) -> dict[str, np.ndarray]:
+    """Makes inputs of large constants, and returns these: tf2onnx copies its graph so often that CLIP's take 16 GB."""
+    weights = {}
+    for node in definition.node:
+        if node.op == "Const" and node.ByteSize() > _LARGE:
+            weights[f"{node.name}:0"] = value = tf.make_ndarray(node.attr["value"].tensor)
+            node.op = "Placeholder"
+            node.attr["shape"].shape.CopyFrom(tf.TensorShape(value.shape).as_proto())
+            del node.attr["value"]
+    return weights
+
+
+def _put_in(graph: "onnx.GraphProto", weights: dict[str, np.ndarray]) -> None:
+    """Makes constants of them again."""
+    from onnx import numpy_helper
+
+    for taken in [of for of in graph.input if of.name in weights]:
+        graph.input.remove(taken)
+    graph.initializer.extend(numpy_helper.from_array(value, name) for name, value in weights.items())
 
 
 def _without_erfc(definition: tf.compat.v1.GraphDef) -> tf.compat.v1.GraphDef:
