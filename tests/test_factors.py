@@ -61,6 +61,11 @@ def _small(step: Step) -> Step:
             return step
 
 
+def _rounded(step: Step, bound: float) -> float:
+    """The bound of what rounding may do; many normalisations behind each other, on random weights, make more of it."""
+    return 4 * bound if step.file == "variational_autoencoder" else bound
+
+
 # Those of every condition under every reading; what they are trained with makes no difference here. Of pretrained
 # autoencoders of a file the first: the others have other weights, and fewer latents.
 READ = [reading.read(condition) for reading in READINGS.values() for condition in CONDITIONS.values()]
@@ -103,7 +108,7 @@ def test_a_step_gives_an_image_the_same_alone_and_in_a_batch(walked):
     together = walk(in_range(step), draws)
     for i in range(len(IMAGES)):
         alone = walk(in_range(step)[i : i + 1], {name: of[i : i + 1] for name, of in draws.items()})
-        np.testing.assert_allclose(alone[0], together[i], atol=1e-4)
+        np.testing.assert_allclose(alone[0], together[i], atol=_rounded(step, 1e-5))
 
 
 def test_the_network_of_a_step_computes_in_both_precisions_and_is_kept(walked, tmp_path):
@@ -115,7 +120,7 @@ def test_the_network_of_a_step_computes_in_both_precisions_and_is_kept(walked, t
     halved = path.in_precision((step,), networks, "mixed_bfloat16")
     assert {weight.dtype for weight in halved[step.name].weights} == {"float32"}
     rounded = walk(in_range(step), draws, halved)
-    assert rounded.dtype == tf.float32 and 0 < np.abs(rounded - images).mean() < 0.05
+    assert rounded.dtype == tf.float32 and 0 < np.abs(rounded - images).max() < _rounded(step, 0.1)
     networks[step.name].save_weights(tmp_path / "model.weights.h5")
     loaded = path.build(step, seed=7)
     loaded.load_weights(tmp_path / "model.weights.h5")
