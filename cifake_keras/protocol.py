@@ -916,6 +916,9 @@ TAEF2, TAEF2_64 = _tiny_autoencoder(
     branch=True,
 )
 
+# The files of a preset of keras-hub.
+_PRESET = ("config.json", "model.weights.h5")
+
 # Of keras-hub's presets those of Stable Diffusion 3 and 3.5 alone have an autoencoder, the same one.
 SD3_VAE = Step(
     "sd3_vae",
@@ -925,7 +928,7 @@ SD3_VAE = Step(
     network=True,
     weights=Weights(
         "sd3_vae",
-        (("model.weights.h5", ""),),
+        ((_PRESET[-1], ""),),
         "https://huggingface.co/keras/stable_diffusion_3_medium/resolve/main",
         "Stability AI Community License",
         "images that its authors do not name",
@@ -1020,7 +1023,7 @@ def _transformer(name: str, title: str, preset: str, licence: str, seen: str, se
         title,
         settings,
         network=True,
-        weights=Weights(name, (("config.json", ""), ("model.weights.h5", "")), origin, licence, seen),
+        weights=Weights(name, tuple((file, "") for file in _PRESET), origin, licence, seen),
         file="hub",
         gives=(features,),
         folder="models.backbones",
