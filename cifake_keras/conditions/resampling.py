@@ -10,6 +10,7 @@ import itertools
 import numpy as np
 import tensorflow as tf
 
+from cifake_keras.models.layers import resizing
 from cifake_keras.protocol import IMAGE_SIZE, Resampling
 
 
@@ -27,16 +28,8 @@ def apply(images: tf.Tensor, draws: tf.Tensor, network: None, settings: Resampli
 def _ways(settings: Resampling) -> np.ndarray:
     """float32 [ways, out, in], the identity last."""
     sizes = range(settings.smallest, settings.largest + 1, settings.step)
-    with tf.init_scope():
-        ways = [
-            _matrix(size, IMAGE_SIZE, "bilinear", True) @ _matrix(IMAGE_SIZE, size, kernel, antialias)
-            for size, kernel, antialias in itertools.product(sizes, settings.kernels, (True, False))
-        ]
+    ways = [
+        resizing(size, IMAGE_SIZE) @ resizing(IMAGE_SIZE, size, kernel, antialias)
+        for size, kernel, antialias in itertools.product(sizes, settings.kernels, (True, False))
+    ]
     return np.stack([*ways, np.eye(IMAGE_SIZE, dtype=np.float32)])
-
-
-@functools.cache
-def _matrix(old: int, new: int, kernel: str, antialias: bool) -> np.ndarray:
-    """[new, old]: what resizes one side."""
-    whole = np.eye(old, dtype=np.float32)[:, :, None]
-    return tf.image.resize(whole, (new, old), kernel, antialias=antialias).numpy()[:, :, 0]

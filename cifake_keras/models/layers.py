@@ -1,5 +1,6 @@
 """The layers of the paper's networks. Weights and biases start as PyTorch's do: uniform within 1 / sqrt(fan_in)."""
 
+import functools
 import math
 from collections.abc import Iterator
 
@@ -22,9 +23,16 @@ def resized(images: KerasTensor, side: int) -> KerasTensor:
     """Square images by antialiased bilinear interpolation, as a product of matrices: LiteRT has no such operation."""
     if images.shape[1] == side:
         return images
-    each_pixel = np.eye(images.shape[1], dtype=np.float32)[..., None]
-    weights = tf.image.resize(each_pixel, (side, images.shape[1]), antialias=True)[..., 0].numpy()
+    weights = resizing(images.shape[1], side)
     return ops.einsum("yi,bijc,xj->byxc", weights, images, weights)
+
+
+@functools.cache
+def resizing(old: int, new: int, kernel: str = "bilinear", antialias: bool = True) -> np.ndarray:
+    """float32 [new, old]: the matrix that resizes one side, by one of TensorFlow's kernels."""
+    with tf.init_scope():
+        each_pixel = np.eye(old, dtype=np.float32)[..., None]
+        return tf.image.resize(each_pixel, (new, old), kernel, antialias=antialias)[..., 0].numpy()
 
 
 class Layers:

@@ -13,8 +13,8 @@ import numpy as np
 import tensorflow as tf
 from keras import KerasTensor, layers, ops
 
-from cifake_keras.models.backbones.pixels import bicubic, enlarged
-from cifake_keras.models.layers import layer_seeds
+from cifake_keras.models.backbones.pixels import enlarged
+from cifake_keras.models.layers import layer_seeds, resizing
 from cifake_keras.protocol import Clip
 from cifake_keras.runtime.errors import UserError
 
@@ -171,7 +171,7 @@ class _Embeddings(layers.Layer):
         learnt = ops.convert_to_tensor(self.positions)[1:]
         if side == _GRID:
             return learnt
-        matrix = bicubic(_GRID, side)
+        matrix = resizing(_GRID, side, "bicubic")
         return ops.matmul(np.kron(matrix, matrix), learnt)
 
     def compute_output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
