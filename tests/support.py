@@ -10,6 +10,7 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 
@@ -87,6 +88,16 @@ def command(*arguments: object, **options) -> subprocess.CompletedProcess:
     """Runs cifake-keras as a user does, in a process of its own."""
     line = [sys.executable, "-m", "cifake_keras.cli", *map(str, arguments)]
     return subprocess.run(line, capture_output=True, text=True, **options)
+
+
+def as_kaggles_client(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kaggle's client asks the host localhost, and neither a login nor a cache of the user's."""
+    pytest.importorskip("kagglehub")
+    for name in ("KAGGLE_API_TOKEN", "KAGGLE_USERNAME", "KAGGLE_KEY", "no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    for name, own in (("HOME", "home"), ("KAGGLE_CONFIG_DIR", "home"), ("KAGGLEHUB_CACHE", "cache")):
+        monkeypatch.setenv(name, str(folder / own))
+    monkeypatch.setenv("KAGGLE_API_ENVIRONMENT", "LOCALHOST")
 
 
 def bound() -> None:

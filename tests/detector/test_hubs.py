@@ -15,7 +15,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
-from support import command, noise_png, one_sentence, refused
+from support import as_kaggles_client, command, noise_png, one_sentence, refused
 
 from cifake_keras import load_detector
 from cifake_keras.detector import PRETRAINED, hubs
@@ -252,12 +252,7 @@ def test_an_upload_is_what_was_written_and_tells_no_token(tmp_path):
 @pytest.fixture
 def kaggle(tmp_path, monkeypatch) -> Iterator[Server]:
     """A server that Kaggle's client reaches as a proxy, and neither a login nor a cache of the user's."""
-    pytest.importorskip("kagglehub")
-    for name in ("KAGGLE_API_TOKEN", "KAGGLE_USERNAME", "KAGGLE_KEY", "no_proxy", "NO_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-    for name, folder in (("HOME", "home"), ("KAGGLE_CONFIG_DIR", "home"), ("KAGGLEHUB_CACHE", "cache")):
-        monkeypatch.setenv(name, str(tmp_path / folder))
-    monkeypatch.setenv("KAGGLE_API_ENVIRONMENT", "LOCALHOST")
+    as_kaggles_client(tmp_path, monkeypatch)
     with serving(Kaggle, published()) as server:
         monkeypatch.setenv("http_proxy", server.address)
         yield server

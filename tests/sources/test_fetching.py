@@ -21,7 +21,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from support import REAL_DATA, cifake_members, command, picture, write_zip
+from support import REAL_DATA, as_kaggles_client, cifake_members, command, picture, write_zip
 
 from cifake_keras.protocol import SOURCES, Weights
 from cifake_keras.runtime.errors import UserError
@@ -614,12 +614,7 @@ DOWNLOAD = "http://localhost/api/v1/datasets.DatasetApiService/DownloadDataset"
 @pytest.fixture
 def kaggle(tmp_path, monkeypatch):
     """A server that Kaggle's client reaches as a proxy, and neither a login nor a cache of the user's."""
-    pytest.importorskip("kagglehub")
-    for name in ("KAGGLE_API_TOKEN", "KAGGLE_USERNAME", "KAGGLE_KEY", "no_proxy", "NO_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-    for name, folder in (("HOME", "home"), ("KAGGLE_CONFIG_DIR", "home"), ("KAGGLEHUB_CACHE", "cache")):
-        monkeypatch.setenv(name, str(tmp_path / folder))
-    monkeypatch.setenv("KAGGLE_API_ENVIRONMENT", "LOCALHOST")
+    as_kaggles_client(tmp_path, monkeypatch)
     with serving({DOWNLOAD: write_zip(tmp_path / "a.zip", cifake_members(20, 20)).read_bytes()}) as server:
         monkeypatch.setenv("http_proxy", server.address)
         yield server
