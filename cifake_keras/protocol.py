@@ -165,6 +165,7 @@ class Phase:
     """train holds training and validation images together, as Tables 1 and 2 do.
 
     beyond: test sets that the paper has not, on which finished cells are examined.
+    thorough: whether they are examined with altered images too, and their saliency is measured.
     """
 
     name: str
@@ -172,6 +173,7 @@ class Phase:
     train: Counts
     tests: tuple[TestSet, ...]
     beyond: tuple[TestSet, ...] = ()
+    thorough: bool = True
 
     def scaled(self, scale: float) -> "Phase":
         """The phase with that share of its images."""
@@ -802,7 +804,7 @@ def _diverse(pairs: int, total: int = 10_000) -> Phase:
     cifake = Draw("CIFAKE", total - pairs)
     train = Counts((cifake, Draw("VOC", pairs)), (cifake, *fakes)) if pairs else Counts((cifake,), (cifake,))
     in_sample = TestSet("cifake", "CIFAKE", Counts((Draw("CIFAKE", 5_000),), (Draw("CIFAKE", 5_000),)))
-    return Phase(f"diverse{pairs}", f"{pairs:,} other pairs", train, (in_sample,), (EQUAL_SIZE,))
+    return Phase(f"diverse{pairs}", f"{pairs:,} other pairs", train, (in_sample,), (EQUAL_SIZE,), thorough=False)
 
 
 # Whether a more diverse training set helps: the same total, of more and more sources. Ours, not the paper's.

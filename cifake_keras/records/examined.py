@@ -127,8 +127,8 @@ def _add(phase: Examined, results_dir: Path, cell: Cell) -> None:
     phase.seeds.setdefault(system, []).append(cell.seed)
     phase.scores.setdefault(system, []).append(scores)
     # What sees features has no maps to measure.
-    on_features = protocol.CLASSIFIERS[cell.classifier].backbone
-    measured = pd.DataFrame({"method": []}) if on_features else _dispersion(folder / cells.DISPERSION)
+    has_maps = phase.phase.thorough and not protocol.CLASSIFIERS[cell.classifier].backbone
+    measured = _dispersion(folder / cells.DISPERSION) if has_maps else pd.DataFrame({"method": []})
     phase.dispersion.setdefault(system, []).append(measured)
 
 

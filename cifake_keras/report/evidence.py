@@ -334,14 +334,15 @@ def _against_baseline(phase: Examined, system: System, view: str, chosen: np.nda
 
 
 def robustness(phase: Examined) -> Iterator[dict]:
-    """Clean, on altered images; level 0 is none."""
+    """Clean, on altered images; no level is none, which has a row where a level has."""
     for system, named in systems(phase):
         for family, alteration in protocol.ALTERATIONS.items():
-            views = {None: CLEAN} | {level: f"{family}-{level}" for level in alteration.levels}
+            altered = {level: f"{family}-{level}" for level in alteration.levels}
+            altered = {level: view for level, view in altered.items() if phase.has(system, view)}
+            views = {None: CLEAN} | altered if altered else {}
             for (level, view), (test, places) in itertools.product(views.items(), list(phase.tests())):
-                if phase.has(system, _view(system, view)):
-                    row = {"alteration": family, "level": level, "test_set": test}
-                    yield named | row | _rates_seen(phase, system, view, places)
+                row = {"alteration": family, "level": level, "test_set": test}
+                yield named | row | _rates_seen(phase, system, view, places)
 
 
 # Saliency

@@ -209,9 +209,9 @@ class ExaminationTask(Task):
         self.phase: ExaminedPhase = phase
         self.cell, self.condition, self.paths = cell, phase.condition(cell), phase.paths(cell)
         # Features are no image that a map could show, and each alteration would need those of all test images.
-        self.sees_pixels = not end_in_features(self.condition.steps)
-        self.alterations = phase.alterations if self.sees_pixels else []
-        self.methods = list(saliency.METHODS) if self.sees_pixels else []
+        self.thorough = phase.phase.thorough and not end_in_features(self.condition.steps)
+        self.alterations = phase.alterations if self.thorough else []
+        self.methods = list(saliency.METHODS) if self.thorough else []
         self._check_cell()
 
     def _check_cell(self) -> None:
@@ -232,7 +232,7 @@ class ExaminationTask(Task):
     def config(self) -> dict:
         """Scores belong to the network that gave them."""
         common = {"weights": files.sha256(self.folder.parent / cells.WEIGHTS), "beyond": self.phase.beyond}
-        if not self.sees_pixels:
+        if not self.thorough:
             return common
         return common | {
             "detour": [protocol.DETOUR, protocol.DETOUR_KERNEL],
@@ -252,10 +252,10 @@ class ExaminationTask(Task):
             if parts.before:
                 say(f"{self.title}: goes on, {parts.before} of {self._count()} parts were measured before")
             scored = self._scores(Scorer(classifier, networks, self.condition.range), parts)
-            if self.sees_pixels:
+            if self.thorough:
                 self._write_dispersion(classifier, networks, parts)
         scored.write(self.folder / cells.SCORES)
-        left_out = "" if self.sees_pixels else "; saliency and alterations are left out, as it sees features, no pixels"
+        left_out = "" if self.thorough else "; saliency and alterations are left out"
         say(f"{self.title}: {len(scored.paths)} paths, {len(scored.altered)} alterations{left_out}")
         return {"cell": str(self.cell)}
 

@@ -200,6 +200,18 @@ def test_examination_keeps_saliency_and_is_not_done_twice(examined, wider):
     assert "1 cells examined before, 0 to examine" in again
 
 
+def test_cells_of_a_phase_that_is_ours_alone_are_examined_on_their_paths(wider, tmp_path):
+    line = ("--phase", "diverse0", "--condition", "baseline", "--classifier", "bird_lotfi")
+    output_of(*ARGUMENTS[:1], *line, *ARGUMENTS[3:], *folders(wider, tmp_path))
+    examined = output_of("examine", *line, *folders(wider, tmp_path)[:4])
+    assert "2 paths, 0 alterations; saliency and alterations are left out" in examined
+    folder = tmp_path / "results" / "runs" / "diverse0" / "baseline" / "bird_lotfi" / "seed-1" / "examination"
+    assert not (folder / "dispersion.csv").exists()
+    output_of("tables", "--results-dir", tmp_path / "results")
+    assert "equal_size" in (tmp_path / "results" / "tables" / "generators.csv").read_text()
+    assert not (tmp_path / "results" / "tables" / "robustness.csv").exists()
+
+
 def test_a_killed_examination_goes_on_to_the_same_result(examined, wider, tmp_path):
     results = shutil.copytree(examined / "results", tmp_path / "results")
     whole, again = (cell(root, "baseline") / "examination" for root in (examined, tmp_path))
