@@ -40,6 +40,10 @@ THRESHOLD = 0.5
 # Where else FAKE may begin: at the best threshold of the validation images; of an AUC at any.
 FIXED, AT_VALIDATION, ANY = ("fixed", "validation", "any")
 
+# Of a class, on validation images: what model cards state verdicts for, and which of them holds where none is named.
+ERROR_RATES = (0.01, 0.02, 0.05, 0.1, 0.2)
+ERROR_RATE = 0.05
+
 # Of a source that falls short, preset `available` gives this share to the test sets.
 TEST_SHARE = 1 / 3
 

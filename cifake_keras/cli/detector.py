@@ -35,7 +35,7 @@ def _listed(paths: Iterable[str]) -> Iterator[str]:
 
 def _probability(context: click.Context, parameter: click.Parameter, value: float | None) -> float | None:
     if value is not None and not 0 <= value <= 1:
-        raise click.BadParameter(f"{value} is not a probability: name a number from 0 to 1.")
+        raise click.BadParameter(f"{value} is not a number from 0 to 1.")
     return value
 
 
@@ -93,15 +93,33 @@ def _output(default: str) -> Callable:
 @click.command(epilog=options.examples("predict photograph.jpg", "predict pictures --format csv --output answers.csv"))
 @_paths
 @_model
-@click.option("--threshold", type=float, callback=_probability, help="FAKE from this probability on; else the card's.")
+@click.option(
+    "--error-rate",
+    type=float,
+    callback=_probability,
+    help="The share of photographs that may be called FAKE, and of fakes that may be called REAL, among images like"
+    " those of the training; what lies between is UNSURE. The model card has it for 0.01, 0.02, 0.05, 0.1 and 0.2."
+    "  [default: 0.05]",
+)
+@click.option("--threshold", type=float, callback=_probability, help="FAKE from this probability on, REAL below it.")
 @click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
 @_output("-")
-def predict(paths: tuple[str, ...], model: str | None, threshold: float | None, form: str, output: Path) -> None:
+def predict(
+    paths: tuple[str, ...],
+    model: str | None,
+    error_rate: float | None,
+    threshold: float | None,
+    form: str,
+    output: Path,
+) -> None:
     """Tell which images a generator made. PATH: a file, a folder with images, or - for a list on standard input."""
-    from cifake_keras.detector import load_detector, predictions
+    from cifake_keras.detector import limits, load_detector, predictions
     from cifake_keras.runtime import progress
 
+    if error_rate is not None and threshold is not None:
+        raise click.UsageError("--error-rate and --threshold both say where FAKE begins: name one of them.")
     detector = load_detector(model)
+    chosen = detector.limits(error_rate) if threshold is None else limits.at(threshold)
     images, others = predictions.find(_listed(paths))
     answers: list[predictions.Answer] = []
     with progress.task("Images", len(images)) as show:
@@ -110,7 +128,7 @@ def predict(paths: tuple[str, ...], model: str | None, threshold: float | None, 
             show(len(answers))
     answers += others
     answered = [answer for answer in answers if not answer.error]
-    text = predictions.text(answers, detector.threshold if threshold is None else threshold, form)
+    text = predictions.text(answers, chosen, form)
     if answered:
         _write(output, text.encode())
     _end([answer for answer in answers if answer.error], len(answered))

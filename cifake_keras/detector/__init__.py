@@ -18,7 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from cifake_keras.detector import hubs, litert, model_card
+from cifake_keras.detector import hubs, limits, litert, model_card
+from cifake_keras.detector.limits import Limits
 from cifake_keras.protocol import CLASSIFIERS, CLEAN, IMAGE_SIZE, KERNELS, THRESHOLD, Condition
 from cifake_keras.runtime.errors import STUDY, UserError
 from cifake_keras.runtime.processes import cores
@@ -40,7 +41,7 @@ class Detector:
     """Distinguishes generated images from photographs. Made by `load_detector`.
 
     path: the .tflite file, or the SavedModel's folder. card: its model card, empty where there is none.
-    threshold: an image of this probability or more is called FAKE.
+    threshold: between REAL and FAKE, where they are all that may be said.
     """
 
     def __init__(self, score: Callable[[np.ndarray], np.ndarray], path: Path, threads: int | None = None):
@@ -62,6 +63,14 @@ class Detector:
         """
         batches = self._batches(_warned(_images(images)))
         return np.concatenate([self._score(pixels / np.float32(255)) for pixels in batches] or [_NONE])
+
+    def limits(self, error_rate: float | None = None) -> Limits:
+        """Where REAL ends and FAKE begins, so that no more than that share of either class is called the other.
+
+        That holds of images like those that validated the detector. error_rate: 0.05 where None. Raises UserError
+        where the model card has none for that rate.
+        """
+        return limits.of_card(self.card, error_rate)
 
     def explain(self, images: Any) -> dict[str, np.ndarray]:
         """How much each pixel mattered: float32 [n, 32, 32], not negative, by method.

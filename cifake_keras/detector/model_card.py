@@ -64,6 +64,8 @@ def _wrong(card: Any) -> str | None:
     threshold, kernel, recorded = card.get("threshold", THRESHOLD), card.get("kernel", KERNELS[0]), card.get(DIGESTS)
     if not isinstance(threshold, int | float) or not 0 <= threshold <= 1:
         return f"threshold is {threshold!r}, no probability"
+    if not _are_verdicts(card.get("verdicts", [])):
+        return "its verdicts are no rows of an error rate and two probabilities"
     if kernel not in KERNELS:
         return f"kernel is {str(kernel)[:40]!r}, none of {', '.join(KERNELS)}"
     if not all(isinstance(card.get(key, ""), str) for key in ("condition", "classifier")):
@@ -71,3 +73,14 @@ def _wrong(card: Any) -> str | None:
     if not isinstance(recorded, dict) or not all(isinstance(digest, str) for digest in recorded.values()):
         return f"{DIGESTS} does not list the digests of its files"
     return None
+
+
+def _are_verdicts(rows: Any) -> bool:
+    wanted = ("error_rate", "real_below", "fake_from")
+    return isinstance(rows, list) and all(
+        isinstance(row, dict) and all(_is_positive(row.get(name)) for name in wanted) for row in rows
+    )
+
+
+def _is_positive(value: Any) -> bool:
+    return isinstance(value, int | float) and value >= 0

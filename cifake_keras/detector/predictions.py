@@ -17,6 +17,7 @@ import numpy as np
 from click import format_filename
 
 from cifake_keras.detector import OTHER_SIZE, Detector, load_detector
+from cifake_keras.detector.limits import Limits
 from cifake_keras.protocol import IMAGE_SIZE
 from cifake_keras.runtime import interruption
 from cifake_keras.runtime.errors import UserError
@@ -126,12 +127,12 @@ def _warning(height: int, width: int) -> str:
 # As text
 
 
-def _rows(answers: list[Answer], threshold: float) -> list[dict[str, object]]:
+def _rows(answers: list[Answer], limits: Limits) -> list[dict[str, object]]:
     return [
         {
             "path": format_filename(answer.path),
             "probability_fake": None if answer.probability_fake is None else round(answer.probability_fake, 6),
-            "verdict": _verdict(answer.probability_fake, threshold),
+            "verdict": _verdict(answer.probability_fake, limits),
             "warning": answer.warning,
             "error": answer.error,
         }
@@ -139,15 +140,16 @@ def _rows(answers: list[Answer], threshold: float) -> list[dict[str, object]]:
     ]
 
 
-def _verdict(probability: float | None, threshold: float) -> str:
-    if probability is None:
-        return ""
-    return "FAKE" if probability >= threshold else "REAL"
+def _verdict(probability: float | None, limits: Limits) -> str:
+    return "" if probability is None else limits.verdict(probability)
+
+
+_WIDTH = len("UNSURE")
 
 
 def _table(rows: list[dict]) -> str:
     return "".join(
-        f"{row['probability_fake']:6.1%}  {row['verdict']}  {printable(row['path'])}"
+        f"{row['probability_fake']:6.1%}  {row['verdict']:{_WIDTH}}  {printable(row['path'])}"
         + (f"  ({row['warning']})" if row["warning"] else "")
         + "\n"
         for row in rows
@@ -170,6 +172,6 @@ def _json(rows: list[dict]) -> str:
 _FORMATS: dict[str, Callable[[list[dict]], str]] = {"table": _table, "csv": _csv, "json": _json}
 
 
-def text(answers: list[Answer], threshold: float, form: str) -> str:
+def text(answers: list[Answer], limits: Limits, form: str) -> str:
     """The answers as "csv" or "json"; or as "table", those that have a probability, in percent."""
-    return _FORMATS[form](_rows(answers, threshold))
+    return _FORMATS[form](_rows(answers, limits))

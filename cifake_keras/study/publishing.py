@@ -122,6 +122,7 @@ def card_of(folder: Path, recorded: dict) -> dict:
         "threshold_choice": "fixed before any test, not tuned",
         **{key: recorded[key] for key in _TAKEN},
         **_weights_of(seen_by(recorded["classifier"], protocol.CONDITIONS[recorded["condition"]])),
+        **({"verdicts": recorded["verdicts"]} if "verdicts" in recorded else {}),
         "chosen": "the best validation accuracy of all seeds and classifiers",
         "in_sample": next(iter(recorded["tests"])),
         "tests": _with_intervals(folder, recorded["tests"]),

@@ -18,8 +18,9 @@ from scipy.special import expit
 
 from cifake_keras import models
 from cifake_keras.evaluation.metrics import metrics
+from cifake_keras.evaluation.operating_points import operating_points
 from cifake_keras.evaluation.scorer import Scorer
-from cifake_keras.protocol import EVALUATIONS, MATCHED, SWEEP_SEED, Hyperparameters, Step, Steps
+from cifake_keras.protocol import CLEAN, EVALUATIONS, MATCHED, SWEEP_SEED, Hyperparameters, Step, Steps
 from cifake_keras.records import cells, finished, predictions
 from cifake_keras.records.cells import Cell
 from cifake_keras.runtime import files
@@ -212,9 +213,11 @@ class CellTask(_OfCell):
         """The cell's metrics; writes its predictions."""
         condition, data = self.condition, self.phase.data
         score = Scorer(classifier, self.phase.networks(condition.steps), condition.range)
-        matched = condition.path(MATCHED)
-        seen = self.phase.tested(data.validation, matched)
-        validation = metrics(data.validation.labels, expit(score(seen, matched)))
+        validation = {
+            path: expit(score(self.phase.tested(data.validation, path), path))
+            for path in dict.fromkeys(map(condition.path, EVALUATIONS))
+        }
+        known = metrics(data.validation.labels, validation[condition.path(MATCHED)])
         tests: dict[str, dict] = {}
         parts = []
         for name, images in data.tests.items():
@@ -228,7 +231,8 @@ class CellTask(_OfCell):
         return {
             "n_train": len(data.train),
             "n_validation": len(data.validation),
-            "validation_accuracy": validation["accuracy"],
+            "validation_accuracy": known["accuracy"],
+            "verdicts": operating_points(data.validation.labels, validation[condition.path(CLEAN)]),
             "tests": tests,
             "shared_with_train": data.shared,
         }

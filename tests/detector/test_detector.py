@@ -159,6 +159,8 @@ def test_a_damaged_model_is_refused(name, copy):
         ({"threshold": float("nan")}, "threshold is nan"),
         ({"threshold": -3}, "threshold is -3"),
         ({"threshold": "0.5"}, "threshold is '0.5'"),
+        ({"verdicts": 5}, "its verdicts are no rows"),
+        ({"verdicts": [{"error_rate": 0.05, "real_below": 0.4}]}, "its verdicts are no rows"),
         ({"kernel": "sinc"}, "kernel is 'sinc'"),
         ({"kernel": ["bilinear"]}, "kernel is"),
         ({"sha256": None}, "sha256 does not list"),

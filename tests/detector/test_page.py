@@ -101,6 +101,9 @@ PICTURES = {
 }
 
 
+VERDICTS = {"FAKE": "Looks synthetic", "REAL": "Looks like a photograph", "UNSURE": "Cannot tell"}
+
+
 def test_pictures_get_the_packages_probability_and_warning(shown, tmp_path):
     detector = load_detector()
     for name, content in PICTURES.items():
@@ -109,7 +112,7 @@ def test_pictures_get_the_packages_probability_and_warning(shown, tmp_path):
         playwright.expect(shown.locator("#answer")).to_be_visible()
         (expected,) = detector.predict([tmp_path / name])
         assert answer(shown) == pytest.approx(expected, abs=1e-3), name
-        verdict = "Looks synthetic" if expected >= detector.threshold else "Looks like a photograph"
+        verdict = VERDICTS[detector.limits().verdict(expected)]
         playwright.expect(shown.get_by_role("heading", name=verdict)).to_be_visible()
         warning = predictions.look(detector, tmp_path / name)[0].warning
         assert shown.locator("#caution").text_content() == warning, name

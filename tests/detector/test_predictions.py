@@ -5,6 +5,7 @@ import io
 import json
 import os
 import resource
+import shutil
 import stat
 import subprocess
 import sys
@@ -18,7 +19,9 @@ from support import command, make_deep, noise_png, one_sentence, output_of, pict
 
 from cifake_keras import load_detector
 from cifake_keras.cli import main
-from cifake_keras.detector import predictions
+from cifake_keras.detector import PRETRAINED, litert, predictions
+from cifake_keras.protocol import ERROR_RATES
+from cifake_keras.sources import reading, scenes
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +49,7 @@ def test_a_folder_is_answered_in_every_format(folder):
     assert [row["path"] for row in found] == [str(path) for path in paths]
     expected = load_detector().predict(paths)
     assert [float(row["probability_fake"]) for row in found] == pytest.approx(expected, abs=1e-6)
-    assert [row["verdict"] for row in found] == ["FAKE" if value >= 0.5 else "REAL" for value in expected]
+    assert [row["verdict"] for row in found] == [load_detector().limits().verdict(value) for value in expected]
     *as_json, notes = json.loads(command("predict", folder, "--format", "json").stdout)
     assert notes["path"] == str(folder / "notes.txt") and notes["probability_fake"] is None
     assert [row | {"probability_fake": str(row["probability_fake"])} for row in as_json] == found
@@ -107,6 +110,37 @@ def test_the_threshold_decides_the_verdict(folder):
     for threshold, verdict in ((0, "FAKE"), (1, "REAL")):
         done = run("predict", folder, "--threshold", threshold, "--format", "csv")
         assert {row["verdict"] for row in rows(done.stdout) if not row["error"]} == {verdict}
+
+
+def test_a_lower_error_rate_leaves_more_unsure(tmp_path):
+    """On images of a recipe that the detector is not certain of."""
+    for number, image in enumerate(scenes.images("nearest", 40)):
+        (tmp_path / f"{number}.png").write_bytes(reading.encode_png(image))
+    unsure = []
+    for rate in ERROR_RATES:
+        found = rows(run("predict", tmp_path, "--error-rate", rate, "--format", "csv").stdout)
+        limits = load_detector().limits(rate)
+        for row in found:
+            below, above = (float(row["probability_fake"]) < bound for bound in limits)
+            assert row["verdict"] == ("REAL" if below else "UNSURE" if above else "FAKE")
+        unsure.append(sum(row["verdict"] == "UNSURE" for row in found))
+    assert unsure == sorted(unsure, reverse=True) and unsure[0] > unsure[-1] == 0
+    default, named = (run("predict", tmp_path, *line).stdout for line in ((), ("--error-rate", "0.05")))
+    assert default == named and "UNSURE" in run("predict", tmp_path, "--error-rate", "0.01").stdout
+
+
+def test_an_error_rate_without_verdicts_is_refused(folder, tmp_path):
+    done = run("predict", folder, "--error-rate", "0.03")
+    assert "for the error rate 0.03: it has 0.01, 0.02, 0.05" in one_sentence(done.exit_code, done.stderr)
+    shutil.copy(PRETRAINED / litert.FILE, tmp_path)
+    alone = ("predict", folder, "--model", tmp_path / litert.FILE)
+    done = run(*alone, "--error-rate", "0.05")
+    assert "it has none" in one_sentence(done.exit_code, done.stderr)
+    told = [row["verdict"] for row in rows(run(*alone, "--format", "csv").stdout) if not row["error"]]
+    expected = load_detector().predict(sorted(folder.rglob("*.jpg")))
+    assert sorted(told) == sorted("FAKE" if value >= 0.5 else "REAL" for value in expected)
+    done = run("predict", folder, "--error-rate", "0.05", "--threshold", "0.5")
+    assert done.exit_code == 2 and "name one of them" in done.stderr
 
 
 @pytest.mark.parametrize("threshold", ["1.5", "-0.1", "nan"])

@@ -18,7 +18,7 @@ from support import command, output_of, picture, refused, run, write_zip
 from cifake_keras import load_detector
 from cifake_keras.evaluation.alterations import alter
 from cifake_keras.evaluation.scorer import Scorer
-from cifake_keras.protocol import CLEAN
+from cifake_keras.protocol import CLEAN, ERROR_RATES
 from cifake_keras.records import cells
 from cifake_keras.records.cells import Cell
 from cifake_keras.records.mistakes import Mistakes
@@ -358,6 +358,7 @@ def test_a_savedmodel_has_the_card_of_its_cell(study):
         model = study / "saved_models" / "phase1" / condition
         card = json.loads((model / "assets.extra" / "model_card.json").read_text())
         assert card["threshold"] == 0.5 and card["condition"] == condition
+        assert [row["error_rate"] for row in card["verdicts"]] == list(ERROR_RATES)
         for scores in (evaluations["clean"] for evaluations in card["tests"].values()):
             assert all(low <= scores[name] <= high for name, (low, high) in scores["intervals"].items())
             assert set(scores["intervals"]) == {"accuracy", "balanced_accuracy", "tpr", "tnr", "auc"}

@@ -6,7 +6,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from cifake_keras import protocol
-from cifake_keras.detector import OTHER_SIZE, formats, model_card
+from cifake_keras.detector import OTHER_SIZE, formats, limits, model_card
 from cifake_keras.records import cells
 from cifake_keras.runtime.errors import UserError
 from cifake_keras.runtime.files import replacing
@@ -39,6 +39,7 @@ def _index(card: dict) -> str:
     templates = Environment(loader=PackageLoader(__name__), autoescape=True, undefined=StrictUndefined)
     return templates.get_template("index.html").render(
         card=card,
+        limits=limits.of_card(card),
         classifier=protocol.CLASSIFIERS[card["classifier"]].title,
         condition=protocol.CONDITIONS[card["condition"]].title,
         tests=_tests(card),

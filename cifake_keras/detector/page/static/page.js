@@ -6,7 +6,7 @@ import { Unreadable, read } from "./picture.js";
 import { resize } from "./resize.js";
 
 const $ = (id) => document.getElementById(id);
-const { threshold, maxBytes, maxPixels, otherSize } = document.body.dataset;
+const { realBelow, fakeFrom, maxBytes, maxPixels, otherSize } = document.body.dataset;
 const limits = { bytes: Number(maxBytes), pixels: Number(maxPixels) };
 
 let predict;
@@ -57,7 +57,7 @@ async function look([file]) {
 function show(file, { pixels, width, height }) {
   const image = resize(pixels, width, height, SIZE);
   const [probability] = predict(image, 1);
-  const verdict = probability >= threshold ? "Looks synthetic" : "Looks like a photograph";
+  const verdict = verdictOf(probability);
   $("verdict").textContent = verdict;
   $("probability").textContent = percent(probability);
   $("probability").dataset.value = probability;
@@ -71,6 +71,11 @@ function show(file, { pixels, width, height }) {
   explain(image);
   $("answer").hidden = false;
   say(`${verdict}: ${percent(probability)} probability of a generator.`, "told");
+}
+
+function verdictOf(probability) {
+  if (probability >= Number(fakeFrom)) return "Looks synthetic";
+  return probability < Number(realBelow) ? "Looks like a photograph" : "Cannot tell";
 }
 
 /** Why not to rely on the answer to a picture of this size, as `cifake-keras predict` says it; else empty. */
