@@ -22,15 +22,18 @@ def tables(phases: list[Examined]) -> dict[str, pd.DataFrame]:
 def curve(phases: list[Examined]) -> Iterator[dict]:
     """A row a training set, classifier and condition: the mean over generators that no training set has, matched.
 
+    Of what learned from one training set alone there is no curve, and no row.
+
     AUC, balanced accuracy in percent (at the threshold of validation), and the differences from the first training
     set, CIFAKE alone, on the same images and seeds; p-values are not corrected.
     """
     by_name = {phase.phase.name: phase for phase in phases}
     examined = [by_name[phase.name] for phase in DIVERSE_PHASES if phase.name in by_name]
     for phase in (phase for phase in examined if EQUAL_SIZE.name in dict(phase.tests())):
+        pairs = sum(draw.images for draw in phase.phase.train.real[1:])
         for system, named in systems(phase):
-            pairs = sum(draw.images for draw in phase.phase.train.real[1:])
-            yield named | {"pairs": pairs} | _measured(examined[0], phase, system)
+            if sum(system in of.seeds for of in examined) > 1:
+                yield named | {"pairs": pairs} | _measured(examined[0], phase, system)
 
 
 def _measured(base: Examined, phase: Examined, system: System) -> dict[str, float]:

@@ -131,6 +131,7 @@ def test_a_second_program_finds_the_same_numbers(tmp_path, capsys):
 def test_a_more_diverse_training_set_is_compared_with_cifake_alone(tmp_path):
     for seed in (1, 2):
         examine(tmp_path, "baseline", seed, right=0, phase="diverse0")
+        examine(tmp_path, "perturbed", seed, right=1, phase="diverse0")
         examine(tmp_path, "baseline", seed, right=1, phase="diverse500")
     found = pd.DataFrame(diversity.curve(examined.read(tmp_path))).set_index("pairs")
     assert list(found.index) == [0, 500] and set(found["n_fake"]) == {10 + 6}, (
