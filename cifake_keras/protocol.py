@@ -1003,6 +1003,9 @@ PAPER_CONDITIONS = [condition.name for condition in CONDITIONS.values() if condi
 # The conditions that others are compared with: without anything, and with what an autoencoder is said to better.
 REFERENCES = ("baseline", "perturbed")
 
+# Of images of a kind, in percent, people take for the other kind (Lu et al., in the paper's section 2).
+HUMAN_ERROR = 38.7
+
 _IMAGENET = "the 1.28 million photographs of ImageNet, of which ours of ImageNet are a part"
 
 

@@ -17,7 +17,12 @@ TEMPLATES = ROOT / "docs" / "templates"
 PAGES = {
     "README.md": ROOT / "README.md",
     "replication.md": ROOT / "docs" / "replication.md",
+    "systems.md": ROOT / "docs" / "systems.md",
 }
+
+# The systems with a row; of the backbones that need a network the linear probe.
+PRETRAINED = ("taef2", "taef2_64", "taesd", "taesdxl", "taesd3", "taef1", "sd3_vae")
+AT_HAND = ("taef2", "clip_vit_b16", "efficientnet_lite0")  # weights that come from a snapshot or a package
 
 # By what a question is answered, and where FAKE begins.
 MEASURES = {
@@ -53,6 +58,13 @@ class Results:
             raise ValueError(f"{len(rows)} rows of {table} have {where}")
         return rows[0]
 
+    def find(self, table: str, **where: Any) -> dict | None:
+        """The row, or None where there is none, or no such table."""
+        try:
+            return next(iter(self.rows(table, **where)), None)
+        except FileNotFoundError:
+            return None
+
     def value(self, table: str, column: str, **where: Any) -> str:
         """A number with its half-width, where it has one: "93.4 ± 0.6"."""
         return number(self.row(table, **where), column)
@@ -74,6 +86,24 @@ def number(row: dict, column: str, digits: int | None = None, sign: str = "") ->
 def signed(row: dict, column: str, digits: int | None = None) -> str:
     """The same of a difference, with its sign: "+1.3 ± 0.4"."""
     return number(row, column, digits, "+")
+
+
+def fetched(step: protocol.Step) -> str:
+    """The name of the weights that only a network brings; empty of those that are at hand."""
+    name = step.weights.name if step.weights else ""
+    return "" if name in AT_HAND else name
+
+
+HEADS = [
+    *(f"clip_vit_b16_112_{head}" for head in ("linear", "neighbours", "dense", "random_linear")),
+    *(f"{name}_linear" for name, step in protocol.BACKBONES.items() if fetched(step)),
+]
+
+
+def systems() -> dict[tuple[str, str], str]:
+    """What a classifier behind a condition is called: the condition, or a head that sees images as they are."""
+    paper = {("paper", name): condition.title for name, condition in protocol.CONDITIONS.items()}
+    return paper | {(name, "baseline"): protocol.CLASSIFIERS[name].title for name in HEADS}
 
 
 def p_value(value: float) -> str:
@@ -103,7 +133,13 @@ def render(name: str, results_dir: Path = ROOT / "results") -> str:
         pairs=[sum(draw.images for draw in phase.train.real[1:]) for phase in protocol.DIVERSE_PHASES],
         measures=MEASURES,
         saliency=protocol.SALIENCY,
-        **{of: getattr(results, of) for of in ("rows", "row", "value", "difference")},
+        systems=systems(),
+        heads=[
+            (name, protocol.CLASSIFIERS[name].title, fetched(protocol.CLASSIFIERS[name].backbone)) for name in HEADS
+        ],
+        pretrained={name: fetched(protocol.CONDITIONS[name].steps[-1]) for name in PRETRAINED},
+        human=protocol.HUMAN_ERROR,
+        **{of: getattr(results, of) for of in ("rows", "row", "find", "value", "difference")},
     )
 
 
