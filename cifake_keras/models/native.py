@@ -1,0 +1,28 @@
+"""What the native detector sees of a picture: how strong EfficientNet-Lite0's first feature maps are, and how even.
+
+What a generator leaves behind is fine, and the same all over a picture: the maps of the first stages find it, and means
+and standard deviations over all places take a picture of any size. The weights stay those of ImageNet.
+"""
+
+from collections.abc import Sequence
+
+import keras
+from keras import ops
+
+from cifake_keras.models.backbones import efficientnet_lite0
+
+
+def statistics(backbone: keras.Model, stages: Sequence[int]) -> keras.Model:
+    """Pictures [batch, height, width, 3] in [0, 1], of 64 px or more, to features [batch, n].
+
+    backbone: a network of `efficientnet_lite0`, whose weights it takes. stages: behind which the maps are; 0 is the
+    stem. n: twice the channels of all of them.
+    """
+    picture = keras.Input((None, None, 3), name="image")
+    maps = efficientnet_lite0.maps(efficientnet_lite0.scaled(picture), max(stages))
+    found = [of(maps[stage], axis=(1, 2)) for stage in stages for of in (ops.mean, ops.std)]
+    network = keras.Model(picture, ops.concatenate(found, axis=1))
+    for layer in network.layers:
+        if layer.weights:
+            layer.set_weights(backbone.get_layer(layer.name).get_weights())
+    return network
