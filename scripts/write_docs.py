@@ -130,7 +130,6 @@ def render(name: str, results_dir: Path = ROOT / "results") -> str:
         paper=protocol.PAPER_ACCURACY["phase1"],
         paper2=protocol.PAPER_ACCURACY["phase2"],
         kernels=protocol.KERNELS,
-        pairs=[sum(draw.images for draw in phase.train.real[1:]) for phase in protocol.DIVERSE_PHASES],
         measures=MEASURES,
         saliency=protocol.SALIENCY,
         systems=systems(),

@@ -167,7 +167,7 @@ def diversity_curve(table: pd.DataFrame) -> Figure:
     axis.set_xlabel("pairs that are not CIFAKE's, of 10,000", fontsize=7)
     axis.set_ylabel("AUC on generators that no training has", fontsize=7)
     axis.tick_params(labelsize=7)
-    axis.legend(fontsize=6)
+    figure.legend(loc="outside lower center", ncols=4, fontsize=6)
     return figure
 
 
