@@ -20,6 +20,7 @@ from cifake_keras.protocol import (
     end_in_features,
     kept,
     seen_by,
+    to_last_network,
 )
 from cifake_keras.records import cells
 from cifake_keras.records.cells import Cell
@@ -118,8 +119,12 @@ class PhaseRun:
         )
 
     def tested(self, images: ImageSet, path: Steps) -> ImageSet:
-        """Test images as a cell takes them to `path`: features are kept, reconstructions are cheap enough."""
-        return self.reconstructed(images, path) if end_in_features(path) else images
+        """Test images as a cell takes them to `path`: what seeds share is kept, an autoencoder of its own is not."""
+        if end_in_features(path):
+            return self.reconstructed(images, path)
+        if any(step.weights for step in path):
+            return self.reconstructed(images, to_last_network(path), "float32", np.float32)
+        return images
 
     def _training_images(self, condition: Condition, seed: int) -> ImageSet:
         """After those of the steps whose results are kept."""

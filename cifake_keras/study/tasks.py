@@ -12,6 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import keras
+import numpy as np
 import pandas as pd
 import tensorflow as tf
 from scipy.special import expit
@@ -26,6 +27,7 @@ from cifake_keras.records.cells import Cell
 from cifake_keras.runtime import files
 from cifake_keras.runtime.errors import UserError
 from cifake_keras.runtime.progress import say
+from cifake_keras.splits.composition import ImageSet
 from cifake_keras.study import sweep
 from cifake_keras.study.phase_run import PhaseRun
 from cifake_keras.training import reconstruction, replicas
@@ -213,18 +215,20 @@ class CellTask(_OfCell):
         """The cell's metrics; writes its predictions."""
         condition, data = self.condition, self.phase.data
         score = Scorer(classifier, self.phase.networks(condition.steps), condition.range)
-        validation = {
-            path: expit(score(self.phase.tested(data.validation, path), path))
-            for path in dict.fromkeys(map(condition.path, EVALUATIONS))
-        }
-        known = metrics(data.validation.labels, validation[condition.path(MATCHED)])
+
+        def answers(images: ImageSet) -> dict[str, np.ndarray]:
+            # Where nothing is left to chance, both evaluations are one path.
+            paths = {name: condition.path(name) for name in EVALUATIONS}
+            of_path = {path: expit(score(self.phase.tested(images, path), path)) for path in set(paths.values())}
+            return {name: of_path[path] for name, path in paths.items()}
+
+        validation = answers(data.validation)
+        known = metrics(data.validation.labels, validation[MATCHED])
         tests: dict[str, dict] = {}
         parts = []
         for name, images in data.tests.items():
             tests[name] = {}
-            for evaluated in EVALUATIONS:
-                path = condition.path(evaluated)
-                probability_fake = expit(score(self.phase.tested(images, path), path))
+            for evaluated, probability_fake in answers(images).items():
                 tests[name][evaluated] = metrics(images.labels, probability_fake)
                 parts.append(predictions.rows(name, evaluated, images.examples, probability_fake))
         predictions.write(self.folder, parts)
@@ -232,7 +236,7 @@ class CellTask(_OfCell):
             "n_train": len(data.train),
             "n_validation": len(data.validation),
             "validation_accuracy": known["accuracy"],
-            "verdicts": operating_points(data.validation.labels, validation[condition.path(CLEAN)]),
+            "verdicts": operating_points(data.validation.labels, validation[CLEAN]),
             "tests": tests,
             "shared_with_train": data.shared,
         }
