@@ -338,11 +338,13 @@ def robustness(phase: Examined) -> Iterator[dict]:
     for system, named in systems(phase):
         for family, alteration in protocol.ALTERATIONS.items():
             altered = {level: f"{family}-{level}" for level in alteration.levels}
-            altered = {level: view for level, view in altered.items() if phase.has(system, view)}
-            views = {None: CLEAN} | altered if altered else {}
+            if not any(phase.has(system, view) for view in altered.values()):
+                continue
+            views = {None: CLEAN} | altered
             for (level, view), (test, places) in itertools.product(views.items(), list(phase.tests())):
-                row = {"alteration": family, "level": level, "test_set": test}
-                yield named | row | _rates_seen(phase, system, view, places)
+                if phase.has(system, _view(system, view)):
+                    row = {"alteration": family, "level": level, "test_set": test}
+                    yield named | row | _rates_seen(phase, system, view, places)
 
 
 # Saliency

@@ -25,7 +25,7 @@ def test_a_published_cell_went_through_the_steps_of_its_condition(condition):
 
 def test_every_published_cell_is_read():
     folders = cells.finished(PUBLISHED)
-    assert len(folders) == 40
+    assert len(folders) == len(list(PUBLISHED.glob("runs/*/*/*/seed-*/metrics.json"))) >= 90
     assert all("steps" in cells.read_config(folder) for folder in folders)
 
 
