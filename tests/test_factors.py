@@ -108,7 +108,7 @@ def test_a_step_gives_an_image_the_same_alone_and_in_a_batch(walked):
     together = walk(in_range(step), draws)
     for i in range(len(IMAGES)):
         alone = walk(in_range(step)[i : i + 1], {name: of[i : i + 1] for name, of in draws.items()})
-        np.testing.assert_allclose(alone[0], together[i], atol=_rounded(step, 1e-5))
+        np.testing.assert_allclose(alone[0], together[i], atol=_rounded(step, 3e-5))
 
 
 def test_the_network_of_a_step_computes_in_both_precisions_and_is_kept(walked, tmp_path):
