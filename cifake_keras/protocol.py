@@ -808,7 +808,8 @@ def _diverse(pairs: int, total: int = 10_000) -> Phase:
     cifake = Draw("CIFAKE", total - pairs)
     train = Counts((cifake, Draw("VOC", pairs)), (cifake, *fakes)) if pairs else Counts((cifake,), (cifake,))
     in_sample = TestSet("cifake", "CIFAKE", Counts((Draw("CIFAKE", 5_000),), (Draw("CIFAKE", 5_000),)))
-    return Phase(f"diverse{pairs}", f"{pairs:,} other pairs", train, (in_sample,), (EQUAL_SIZE,), thorough=False)
+    title = f"{pairs:,} other pairs" if pairs else f"{total:,} of CIFAKE"
+    return Phase(f"diverse{pairs}", title, train, (in_sample,), (EQUAL_SIZE,), thorough=False)
 
 
 # Whether a more diverse training set helps: the same total, of more and more sources. Ours, not the paper's.
