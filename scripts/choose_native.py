@@ -12,7 +12,7 @@ import click
 import numpy as np
 import pandas as pd
 import tensorflow as tf
-from development import ONE_IN
+from development import validates
 from pictures import cut, drawn, halved, pictures
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
@@ -120,7 +120,7 @@ def learned(family: str, features: Features) -> Learned:
     first = np.argsort(photographs["digest"])[:count]
     parts.append(({name: values[first] for name, values in photographs.items()}, REAL))
     digests = np.concatenate([part["digest"] for part, _ in parts])
-    validating = np.array([int(digest[:8], 16) % ONE_IN == 0 for digest in digests])
+    validating = np.array(list(map(validates, digests)))
     labels = np.concatenate([np.full(len(part["digest"]), label) for part, label in parts])
     of_views = np.concatenate([part["views"] for part, _ in parts])
     return Learned(of_views.reshape(-1, of_views.shape[-1]), labels.repeat(VIEWS), validating.repeat(VIEWS))

@@ -31,10 +31,14 @@ def learned(family: str | None, data_dir: Path) -> tuple[ImageSet, ImageSet]:
     """
     fakes = [source for name, sources in FAMILIES.items() if name != family for source in sources]
     images = images_of([*fakes, TRAINING_PHOTOGRAPHS], KERNELS, data_dir)
-    drawn = images.examples["digest"].map(lambda digest: int(digest[:8], 16))
-    splits = (drawn % ONE_IN != 0, drawn % ONE_IN == 0)
-    training, validation = (balanced(images.subset(np.flatnonzero(split))) for split in splits)
+    held = images.examples["digest"].map(validates).to_numpy(bool)
+    training, validation = (balanced(images.subset(np.flatnonzero(split))) for split in (~held, held))
     return training, validation
+
+
+def validates(digest: str) -> bool:
+    """Whether a training image of that digest validates."""
+    return int(digest[:8], 16) % ONE_IN == 0
 
 
 def balanced(images: ImageSet) -> ImageSet:
