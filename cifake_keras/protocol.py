@@ -832,6 +832,27 @@ FAMILIES = {
 TRAINING_PHOTOGRAPHS, TEST_PHOTOGRAPHS = "VOC", "ImageNet native"
 LAST_LOOK = ("DALL-E 3", "Stable Cascade")
 
+
+@dataclass(frozen=True)
+class Native:
+    """The detector of pictures as they are.
+
+    name: in model cards, where others have their classifier's. least: px of the shorter side of what it takes. most: px
+    of that side; a larger picture is halved, as photographs straight from a camera have less detail a pixel. side: px
+    of the middle, which it sees. stages: of EfficientNet-Lite0, whose maps it looks at; 0 is the stem. units: between
+    these and the logit.
+    """
+
+    name: str = "native"
+    least: int = 64
+    most: int = 1024
+    side: int = 512
+    stages: tuple[int, ...] = (1, 2, 3)
+    units: int = 320
+
+
+NATIVE = Native()
+
 # The same two phases at about a seventieth, on images that the package makes itself.
 DEMO_PHASES = (
     Phase(

@@ -119,7 +119,8 @@ def predict(
     if error_rate is not None and threshold is not None:
         raise click.UsageError("--error-rate and --threshold both say where FAKE begins: name one of them.")
     detector = load_detector(model)
-    chosen = detector.limits(error_rate) if threshold is None else limits.at(threshold)
+    asked = filter(None, (detector, detector.larger))
+    chosen = {one.name: one.limits(error_rate) if threshold is None else limits.at(threshold) for one in asked}
     images, others = predictions.find(_listed(paths))
     answers: list[predictions.Answer] = []
     with progress.task("Images", len(images)) as show:
@@ -128,9 +129,8 @@ def predict(
             show(len(answers))
     answers += others
     answered = [answer for answer in answers if not answer.error]
-    text = predictions.text(answers, chosen, form)
     if answered:
-        _write(output, text.encode())
+        _write(output, predictions.text(answers, chosen, form).encode())
     _end([answer for answer in answers if answer.error], len(answered))
 
 
@@ -140,8 +140,6 @@ def predict(
 @_output("explanation.png")
 def explain(paths: tuple[str, ...], model: str | None, output: Path) -> None:
     """Draw what the detector looks at, as a PNG with a row an image. PATH: as for predict."""
-    import numpy as np
-
     from cifake_keras.runtime import processes
 
     processes.import_tensorflow()
@@ -156,8 +154,8 @@ def explain(paths: tuple[str, ...], model: str | None, output: Path) -> None:
     if pictures:
         names, pixels = zip(*pictures, strict=True)
         explanation.check(len(names))
-        shown = np.stack(pixels)
-        _write(output, explanation.png(names, shown, detector.predict(shown), detector.explain(shown)))
+        maps = [{name: of for name, (of,) in detector.fitting(one).explain(one).items()} for one in pixels]
+        _write(output, explanation.png(names, pixels, detector.predict(pixels), maps))
         if output != _STANDARD_OUTPUT:
             click.echo(output)
     _end(unanswered, len(pictures))
@@ -196,14 +194,20 @@ def export(model: Path | None, name: str, output: Path, float16: bool) -> None:
 @_saved_model
 @click.option("--output", type=click.Path(path_type=Path), callback=_vacant, default="page", show_default=True)
 def page(model: Path | None, output: Path) -> None:
-    """Write a page that runs a SavedModel in the browser; any web server of static files can host it."""
+    """Write a page that runs a SavedModel in the browser; any web server of static files can host it.
+
+    Without MODEL it has both detectors that come with this program.
+    """
     from cifake_keras.runtime import processes
 
     processes.import_tensorflow()
     from cifake_keras import detector
     from cifake_keras.detector import page
 
-    page.write(model or detector.PRETRAINED, output)
+    if model:
+        page.write(model, output)
+    else:
+        page.write(detector.PRETRAINED, output, detector.PRETRAINED_NATIVE)
     click.echo(f"{output}; to look at it: python -m http.server --bind localhost --directory {output}")
 
 

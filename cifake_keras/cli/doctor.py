@@ -85,9 +85,10 @@ def _weights(data_dir: Path) -> Iterator[Check]:
 
 
 def _models(saved_models_dir: Path) -> Iterator[Check]:
-    from cifake_keras.detector import PRETRAINED
+    from cifake_keras.detector import PRETRAINED, PRETRAINED_NATIVE
 
-    yield _model("the package's own", PRETRAINED, "pip install --force-reinstall cifake-keras")
+    for name, folder in (("the package's own, 32 px", PRETRAINED), ("the package's own, native", PRETRAINED_NATIVE)):
+        yield _model(name, folder, "pip install --force-reinstall cifake-keras")
     folders = sorted(path.parent for path in saved_models_dir.glob("*/*/saved_model.pb"))
     for folder in folders:
         phase, condition = folder.parts[-2:]

@@ -103,5 +103,6 @@ def on_pixels(condition: Condition, classifier: keras.Model, networks: Networks)
 
 def detector(condition: Condition, classifier: keras.Model, networks: Networks) -> keras.Model:
     """The steps without chance that test images take, and the classifier: images in [0, 1] to logits [batch, 1]."""
-    image = keras.Input(output_shape(()), name="image")
-    return keras.Model(image, classifier(walk(image, condition.path(CLEAN), networks, condition.range)))
+    steps = condition.path(CLEAN)
+    image = keras.Input(output_shape(()) if steps else classifier.input_shape[1:], name="image")
+    return keras.Model(image, classifier(walk(image, steps, networks, condition.range)))

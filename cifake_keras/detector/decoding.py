@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from cifake_keras.detector.resizing import resize
+from cifake_keras.detector.resizing import middle, resize
 from cifake_keras.sources import reading
 
 _JPEG, _PNG, _GIF, _BMP = b"\xff\xd8", b"\x89PNG\r\n\x1a\n", b"GIF8", b"BM"
@@ -35,24 +35,43 @@ def decode(contents: tf.Tensor, size: int, kernel: str) -> tf.Tensor:
 
     Fails where an image's pixels are damaged. kernel: one of `protocol.KERNELS`.
     """
-    spec = tf.TensorSpec([size, size, 3], tf.float32)
-    return tf.map_fn(_decoder(size, kernel), contents, fn_output_signature=spec)
+    shape = [size, size, 3]
+    return tf.map_fn(_decoder(size, kernel), contents, fn_output_signature=tf.TensorSpec(shape, tf.float32))
+
+
+def ask(contents: tf.Tensor, network: Callable[[tf.Tensor], tf.Tensor]) -> tf.Tensor:
+    """float32 [n]: what a network says of each image's middle, as `decode`.
+
+    network: float32 [1, height, width, 3] in [0, 1] to float32 [1].
+    """
+    asked = _unconverted(lambda pixels: network(_unit(pixels)[None])[0])
+    each = _of_pixels(lambda pixels: asked(middle(pixels)), [])
+    return tf.map_fn(each, contents, fn_output_signature=tf.TensorSpec([], tf.float32))
 
 
 @functools.cache
 def _decoder(size: int, kernel: str) -> Callable[[tf.Tensor], tf.Tensor]:
     """Of one image. Kept, as it takes seconds to trace."""
+    return _of_pixels(lambda pixels: _unit(resize(pixels, size, kernel)), [size, size, 3])
+
+
+def _of_pixels(view: Callable[[tf.Tensor], tf.Tensor], shape: list[int]) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Of a file, what `view` makes of its pixels, uint8 [height, width, 4]: float32 of that shape; NaN if refused."""
 
     @tf.function(input_signature=[tf.TensorSpec([], tf.string)])
-    def image(content: tf.Tensor) -> tf.Tensor:
+    def of_file(content: tf.Tensor) -> tf.Tensor:
         sections = _sections(content)
+        seen = tf.fill(shape, float("nan"))
         if _is_readable(content, sections):
-            pixels = tf.cast(resize(_pixels(content, sections), size, kernel), tf.float32) / 255
-        else:
-            pixels = tf.fill([size, size, 3], float("nan"))
-        return pixels
+            seen = view(_pixels(content, sections))
+        return seen
 
-    return image
+    return of_file
+
+
+@_unconverted
+def _unit(pixels: tf.Tensor) -> tf.Tensor:
+    return tf.cast(pixels, tf.float32) / 255
 
 
 def _sections(content: tf.Tensor) -> tf.Tensor:

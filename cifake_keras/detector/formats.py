@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import tensorflow as tf
 
-from cifake_keras.detector import keras_file, litert, saved_model, serving, tfjs
+from cifake_keras.detector import keras_file, litert, model_card, saved_model, serving, tfjs
+from cifake_keras.protocol import IMAGE_SIZE
 from cifake_keras.runtime.errors import UserError
 from cifake_keras.runtime.files import replacing
 from cifake_keras.sources import scenes
@@ -17,7 +18,7 @@ from cifake_keras.sources import scenes
 if TYPE_CHECKING:
     import onnx
 
-# float32 [batch, 32, 32, 3] in [0, 1] to probability_fake, float32 [batch].
+# float32 [batch, height, width, 3] in [0, 1] to probability_fake, float32 [batch].
 Predict = Callable[[np.ndarray], np.ndarray]
 
 _CHECKED = 256  # images
@@ -45,7 +46,7 @@ def write(model: Path, name: str, path: Path, float16: bool = False) -> float:
     form = FORMATS[name]
     if float16 and not form.halved:
         raise UserError(f"--float16 goes with {' and '.join(key for key in FORMATS if FORMATS[key].halved)} alone.")
-    images = _images()
+    images = _pictures() if model_card.is_native(model_card.read(model)) else _images()
     expected = saved_model.load(model)(images)
     with replacing(path) as temporary:
         difference = float(np.abs(_answers(form, name, model, temporary, float16, images) - expected).max())
@@ -73,6 +74,12 @@ def _images() -> np.ndarray:
     each = -(-_CHECKED // len(scenes.RECIPES))
     images = np.concatenate([scenes.images(recipe, each) for recipe in scenes.RECIPES])
     return images[:_CHECKED].astype(np.float32) / 255
+
+
+def _pictures() -> np.ndarray:
+    """The same in sixteen pictures, each of 4 x 4."""
+    side = 4 * IMAGE_SIZE
+    return _images().reshape(-1, 4, 4, IMAGE_SIZE, IMAGE_SIZE, 3).swapaxes(2, 3).reshape(-1, side, side, 3)
 
 
 def _copy(model: Path, path: Path, _float16: bool) -> None:

@@ -15,14 +15,14 @@ from cifake_keras.runtime.errors import UserError
 
 FILE = "model.tflite"  # beside a SavedModel
 
-_SHARE = 32  # images: fewer are not worth a thread
+_SHARE = 32 * 32 * 32  # pixels: fewer are not worth a thread
 
 # Silence is the whole process's. By process, as a fork inherits a lock that nobody may be there to release.
 _silent: dict[int, threading.Lock] = {}
 
 
 def load(path: Path, threads: int = 1) -> Callable[[np.ndarray], np.ndarray]:
-    """A function of images, float32 [n, 32, 32, 3] in [0, 1], that returns probability_fake, float32 [n].
+    """A function of images, float32 [n, height, width, 3] in [0, 1], that returns probability_fake, float32 [n].
 
     threads: how many compute at a time, for however many callers. The function works in forks of this process, too.
     Raises UserError where the file is not a detector's.
@@ -39,6 +39,12 @@ def load(path: Path, threads: int = 1) -> Callable[[np.ndarray], np.ndarray]:
     return interpreters.score
 
 
+def takes_any_size(path: Path) -> bool:
+    """Whether a detector's file, which `load` takes, is for pictures as they are."""
+    (image,) = Interpreter(str(path)).get_input_details()
+    return bool(image["shape_signature"][1] < 0)
+
+
 class _Interpreters:
     """Up to `count` interpreters of a model, each of one thread, and made when it is needed.
 
@@ -51,7 +57,8 @@ class _Interpreters:
         self._idle: dict[int, LifoQueue] = {}  # by process: a fork cannot tell which of its parent's are idle
 
     def score(self, images: np.ndarray) -> np.ndarray:
-        shares = np.array_split(images, min(self._count, len(images) // _SHARE) or 1)
+        worth = min(len(images), images[..., 0].size // _SHARE)
+        shares = np.array_split(images, min(self._count, worth) or 1)
         if len(shares) == 1:
             return self._score(images)
         with ThreadPoolExecutor(len(shares)) as executor:

@@ -1,31 +1,44 @@
 """The card beside a SavedModel: its data, metrics, threshold, limits, and the digests of its files."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from cifake_keras.protocol import KERNELS, THRESHOLD
+from cifake_keras.protocol import KERNELS, NATIVE, THRESHOLD
 from cifake_keras.runtime import files
 from cifake_keras.runtime.errors import UserError
 
 MODEL_CARD = Path("assets.extra") / "model_card.json"
 DIGESTS = "sha256"  # the card's key
 
-# What the SavedModel takes and returns, for those who have it without the documentation.
+# What the SavedModel takes and returns, for those who have it without the documentation: sizes, and what becomes of
+# pictures in files.
 _SIGNATURES = {
-    "serving_default": "image: float32 [batch, 32, 32, 3] in [0, 1], RGB in sRGB. probability_fake: float32 [batch].",
-    "serve_bytes": "image_bytes: [batch] files, JPEG, PNG, WebP, GIF or BMP; those that are not 32x32 pixels are "
-    "resized (see limits, reach). probability_fake: float32 [batch], NaN for a file that is refused. Upright by EXIF, "
-    "transparency over white, of an animation the first frame. Colour profiles are ignored: convert images in other "
-    "colour spaces to sRGB first.",
+    "serving_default": "image: float32 [batch, {}, 3] in [0, 1], RGB in sRGB. probability_fake: float32 [batch].",
+    "serve_bytes": "image_bytes: [batch] files, JPEG, PNG, WebP, GIF or BMP; {}. probability_fake: float32 [batch], "
+    "NaN for a file that is refused. Upright by EXIF, transparency over white, of an animation the first frame. Colour "
+    "profiles are ignored: convert images in other colour spaces to sRGB first.",
 }
+_SMALL = "32, 32", "those that are not 32x32 pixels are resized (see limits, reach)"
+_NATIVE = (
+    f"height, width (at least {NATIVE.least} each)",
+    f"of each it sees the middle {NATIVE.side}x{NATIVE.side} pixels at most, of one whose shorter side has more than "
+    f"{NATIVE.most:,} after halving",
+)
 
 
 def write(folder: Path, card: dict) -> None:
     """Adds the card, with the digests of all files that are in `folder` now, and what its signatures take."""
     paths = sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / MODEL_CARD)
     recorded = {path.relative_to(folder).as_posix(): files.sha256(path) for path in paths}
-    files.write_json(folder / MODEL_CARD, {**card, "signatures": _SIGNATURES, DIGESTS: recorded})
+    said = zip(_SIGNATURES.items(), _NATIVE if is_native(card) else _SMALL, strict=True)
+    signatures = {name: text.format(part) for (name, text), part in said}
+    files.write_json(folder / MODEL_CARD, {**card, "signatures": signatures, DIGESTS: recorded})
+
+
+def is_native(card: Mapping[str, Any]) -> bool:
+    """Whether it is that of a detector of pictures as they are."""
+    return card.get("classifier") == NATIVE.name
 
 
 def read(folder: Path) -> dict:

@@ -6,7 +6,7 @@ import json
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
@@ -16,9 +16,8 @@ from pathlib import Path
 import numpy as np
 from click import format_filename
 
-from cifake_keras.detector import OTHER_SIZE, Detector, load_detector
+from cifake_keras.detector import Detector, load_detector
 from cifake_keras.detector.limits import Limits
-from cifake_keras.protocol import IMAGE_SIZE
 from cifake_keras.runtime import interruption
 from cifake_keras.runtime.errors import UserError
 from cifake_keras.runtime.processes import cores
@@ -34,12 +33,14 @@ _detector: Detector
 
 @dataclass(frozen=True)
 class Answer:
-    """The answer to an image. error: why there is no probability. warning: why not to rely on it.
+    """The answer to an image. detector: the name of the one that gave it. error: why there is no probability.
+    warning: why not to rely on it.
 
     Also of what is no image, with one of `walk.SKIPPED` for the error.
     """
 
     path: Path
+    detector: str = ""
     probability_fake: float | None = None
     warning: str = ""
     error: str = ""
@@ -70,7 +71,7 @@ def answers(detector: Detector, paths: list[Path]) -> Iterator[list[Answer]]:
     chunks = [paths[start : start + _CHUNK] for start in range(0, len(paths), _CHUNK)]
     processes = min(cores(), len(chunks))
     shared = processes > 1 and detector.path.suffix == ".tflite"
-    pool = _pool(processes, detector.path) if shared else None
+    pool = _pool(processes, detector) if shared else None
     if not pool:
         yield from map(partial(_answer, detector), chunks)
         return
@@ -81,8 +82,9 @@ def answers(detector: Detector, paths: list[Path]) -> Iterator[list[Answer]]:
         raise UserError("One of the processes was killed, for want of memory perhaps; run the command again.") from None
 
 
-def _pool(processes: int, model: Path) -> ProcessPoolExecutor | None:
+def _pool(processes: int, detector: Detector) -> ProcessPoolExecutor | None:
     """None where processes cannot share work, as without a /dev/shm to write to."""
+    model = None if detector.larger else detector.path
     try:
         return ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), _begin, (model,))
     except (ImportError, OSError) as error:
@@ -90,7 +92,7 @@ def _pool(processes: int, model: Path) -> ProcessPoolExecutor | None:
         return None
 
 
-def _begin(model: Path) -> None:
+def _begin(model: Path | None) -> None:
     """In a process of the pool."""
     global _detector
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles it
@@ -111,28 +113,27 @@ def _answer(detector: Detector, paths: list[Path]) -> list[Answer]:
 
 
 def look(detector: Detector, path: Path) -> tuple[Answer, np.ndarray | None]:
-    """The answer before the network is asked, and the network's input: uint8 [32, 32, 3], or None with an error."""
+    """The answer before the network is asked, and its input: uint8 [height, width, 3], or None with an error."""
     try:
         image = reading.image(path)
     except reading.UnreadableImage as error:
         return Answer(path, error=str(error)), None
-    return Answer(path, warning=_warning(*image.shape[:2])), detector.pixels(image)[0]
-
-
-def _warning(height: int, width: int) -> str:
-    """Why not to rely on the answer to an image of this size; empty of one of the training images' size."""
-    return "" if (height, width) == (IMAGE_SIZE, IMAGE_SIZE) else f"{width}x{height}, {OTHER_SIZE}"
+    height, width, _ = image.shape
+    asked = detector.fitting(image)
+    warning = asked.warning(height, width)
+    return Answer(path, asked.name, warning=warning and f"{width}x{height}, {warning}"), asked.pixels(image)[0]
 
 
 # As text
 
 
-def _rows(answers: list[Answer], limits: Limits) -> list[dict[str, object]]:
+def _rows(answers: list[Answer], limits: Mapping[str, Limits]) -> list[dict[str, object]]:
     return [
         {
             "path": format_filename(answer.path),
             "probability_fake": None if answer.probability_fake is None else round(answer.probability_fake, 6),
-            "verdict": _verdict(answer.probability_fake, limits),
+            "verdict": _verdict(answer, limits),
+            "detector": answer.detector,
             "warning": answer.warning,
             "error": answer.error,
         }
@@ -140,8 +141,8 @@ def _rows(answers: list[Answer], limits: Limits) -> list[dict[str, object]]:
     ]
 
 
-def _verdict(probability: float | None, limits: Limits) -> str:
-    return "" if probability is None else limits.verdict(probability)
+def _verdict(answer: Answer, limits: Mapping[str, Limits]) -> str:
+    return "" if answer.probability_fake is None else limits[answer.detector].verdict(answer.probability_fake)
 
 
 _WIDTH = len("UNSURE")
@@ -159,7 +160,7 @@ def _table(rows: list[dict]) -> str:
 
 def _csv(rows: list[dict]) -> str:
     buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, ["path", "probability_fake", "verdict", "warning", "error"], lineterminator="\n")
+    writer = csv.DictWriter(buffer, list(rows[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     return buffer.getvalue()
@@ -172,6 +173,9 @@ def _json(rows: list[dict]) -> str:
 _FORMATS: dict[str, Callable[[list[dict]], str]] = {"table": _table, "csv": _csv, "json": _json}
 
 
-def text(answers: list[Answer], limits: Limits, form: str) -> str:
-    """The answers as "csv" or "json"; or as "table", those that have a probability, in percent."""
+def text(answers: list[Answer], limits: Mapping[str, Limits], form: str) -> str:
+    """One answer or more as "csv" or "json"; or as "table", those that have a probability, in percent.
+
+    limits: by the name of the detector.
+    """
     return _FORMATS[form](_rows(answers, limits))

@@ -1,9 +1,11 @@
-"""Pillow's resize in TensorFlow, to the bit: fixed-point weights, an axis at a time."""
+"""What a network sees of a picture, in TensorFlow: Pillow's resize, to the bit, or the middle of it as it is."""
 
 from collections.abc import Callable
 from typing import NamedTuple
 
 import tensorflow as tf
+
+from cifake_keras.protocol import NATIVE
 
 _BITS = 22
 
@@ -47,6 +49,25 @@ def resize(pixels: tf.Tensor, size: int, kernel: str) -> tf.Tensor:
     else:
         resized = _passes(pixels, size, kernel)
     return resized
+
+
+def middle(pixels: tf.Tensor) -> tf.Tensor:
+    """uint8 [height, width, 4] to uint8 [at most 512, at most 512, 3] over white, as `detector.pictures` has it.
+
+    To be traced with AutoGraph.
+    """
+    block, sides = tf.constant(1), tf.shape(pixels)[:2]
+    while tf.reduce_min(sides) // block > NATIVE.most:
+        block *= 2
+    kept = tf.minimum(sides // block, NATIVE.side)
+    first = block * ((sides // block - kept) // 2)
+    last = first + block * kept
+    part = _over_white(pixels[first[0] : last[0], first[1] : last[1]])
+    while block > 1:
+        tf.autograph.experimental.set_loop_options(shape_invariants=[(part, tf.TensorShape([None, None, 3]))])
+        part = (part[::2, ::2] + part[1::2, ::2] + part[::2, 1::2] + part[1::2, 1::2] + 2) // 4
+        block //= 2
+    return tf.cast(part, tf.uint8)
 
 
 def _passes(pixels: tf.Tensor, size: int, kernel: str) -> tf.Tensor:

@@ -14,7 +14,8 @@ from tensorflow.types.experimental import ConcreteFunction
 from cifake_keras import models
 from cifake_keras.conditions.path import Networks, build, detector
 from cifake_keras.detector import decoding, model_card
-from cifake_keras.protocol import CLASSIFIERS, CONDITIONS, IMAGE_SIZE, Condition, seen_by
+from cifake_keras.models import native
+from cifake_keras.protocol import CLASSIFIERS, CONDITIONS, IMAGE_SIZE, NATIVE, Condition, seen_by
 from cifake_keras.runtime.errors import UserError
 from cifake_keras.runtime.files import replacing
 
@@ -36,19 +37,36 @@ def write(
     Signatures: `serving_default` takes `image`, float32 [batch, 32, 32, 3] in [0, 1]; `serve_bytes` takes
     `image_bytes`, image files of any size. Both return {"probability_fake": float32 [batch]}; the model card says more.
     """
-    model = detector(condition, classifier, networks)
-    shape = [None, IMAGE_SIZE, IMAGE_SIZE, 3]
 
-    @_endpoint(tf.TensorSpec(shape, tf.float32, name="image"))
+    def of_files(contents: tf.Tensor, ask: Callable[[tf.Tensor], tf.Tensor]) -> tf.Tensor:
+        images = decoding.decode(contents, IMAGE_SIZE, kernel)
+        # NaN would not reach the end of the network everywhere: oneDNN's ReLU makes 0 of it.
+        return tf.where(tf.math.is_nan(images[:, 0, 0, 0]), float("nan"), ask(images))
+
+    _write(folder, detector(condition, classifier, networks), [IMAGE_SIZE] * 2, of_files, card)
+
+
+def write_native(folder: Path, network: keras.Model, card: dict) -> None:
+    """As `write`, of a network that takes pictures of any size; `serve_bytes` shows it a file's middle."""
+    _write(folder, network, [None, None], decoding.ask, card)
+
+
+def _write(
+    folder: Path,
+    model: keras.Model,
+    sides: list[int | None],
+    of_files: Callable[[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]], tf.Tensor],
+    card: dict,
+) -> None:
+    """model: images in [0, 1] to logits. of_files: what is said of files, given what says it of images."""
+
+    @_endpoint(tf.TensorSpec([None, *sides, 3], tf.float32, name="image"))
     def serve(image: tf.Tensor) -> dict[str, tf.Tensor]:
         return {"probability_fake": tf.sigmoid(model(image, training=False))[:, 0]}
 
     @_endpoint(tf.TensorSpec([None], tf.string, name="image_bytes"))
     def serve_bytes(image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
-        images = decoding.decode(image_bytes, IMAGE_SIZE, kernel)
-        answers, refused = serve(images)["probability_fake"], tf.math.is_nan(images[:, 0, 0, 0])
-        # NaN would not reach the end of the network everywhere: oneDNN's ReLU makes 0 of it.
-        return {"probability_fake": tf.where(refused, float("nan"), answers)}
+        return {"probability_fake": of_files(image_bytes, lambda images: serve(images)["probability_fake"])}
 
     # keras.export.ExportArchive would store every weight twice.
     module = tf.Module()
@@ -59,7 +77,7 @@ def write(
 
 
 def load(folder: Path) -> Callable[[np.ndarray], np.ndarray]:
-    """What takes images, float32 [n, 32, 32, 3] in [0, 1], and returns probability_fake, float32 [n].
+    """What takes images, float32 [n, height, width, 3] in [0, 1], and returns probability_fake, float32 [n].
 
     Raises UserError where `folder` holds no SavedModel of a detector.
     """
@@ -78,12 +96,16 @@ def read(folder: Path, card: dict) -> tuple[Condition, keras.Model, Networks]:
     Its weights are read, and nothing of it is run. Raises UserError where they are not those of such networks, or this
     version has none of those names.
     """
-    if card["classifier"] not in CLASSIFIERS or card["condition"] not in CONDITIONS:
+    named = card["classifier"]
+    if named not in (*CLASSIFIERS, NATIVE.name) or card["condition"] not in CONDITIONS:
         raise UserError(
             f"{folder} has a network that this version does not know; take a newer version, or export it anew."
         )
-    condition = seen_by(card["classifier"], CONDITIONS[card["condition"]])
-    classifier = models.build(card["classifier"])
+    condition = CONDITIONS[card["condition"]]
+    if named == NATIVE.name:
+        classifier = native.network()
+    else:
+        condition, classifier = seen_by(named, condition), models.build(named)
     networks = {step.name: build(step) for step in condition.steps if step.network}
     try:
         detector(condition, classifier, networks).set_weights(_weights(folder))

@@ -1,7 +1,7 @@
 """Saliency as tf-keras-vis defines it: how much each pixel of a network's input matters to its logit.
 
-A method takes a network to logits [batch, 1] and its inputs, float32 [n, 32, 32, 3], and returns maps, float32
-[n, 32, 32]: not negative, and in the network's own units. tf-keras-vis would stretch each map to [0, 1], which
+A method takes a network to logits [batch, 1] and its inputs, float32 [n, height, width, 3], and returns maps, float32
+[n, height, width]: not negative, and in the network's own units. tf-keras-vis would stretch each map to [0, 1], which
 subtracts its smallest value and so makes it look less dispersed than it is. Its gradients, which it takes operation by
 operation, are compiled here: in half the time, to the same result.
 """
@@ -16,7 +16,7 @@ from scipy.ndimage import zoom
 
 # SmoothGrad's noise, as a share of an image's range.
 SAMPLES, NOISE = 20, 0.2
-_BATCH = 100
+_BATCH = 100 * 32 * 32  # pixels
 
 
 def vanilla_gradient(network: keras.Model, inputs: np.ndarray) -> np.ndarray:
@@ -89,5 +89,6 @@ def _compiled_evidence(network: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]
 
 
 def _by_batch(explain: Callable[[np.ndarray], np.ndarray], inputs: np.ndarray) -> np.ndarray:
-    batches = np.split(inputs, range(_BATCH, len(inputs), _BATCH))
+    most = max(1, _BATCH // np.prod(inputs.shape[1:3]))
+    batches = np.split(inputs, range(most, len(inputs), most))
     return np.concatenate([explain(batch) for batch in batches]).astype(np.float32)

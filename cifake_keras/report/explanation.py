@@ -20,27 +20,30 @@ def check(images: int) -> None:
 
 
 def png(
-    names: Sequence[str], images: np.ndarray, probability_fake: np.ndarray, maps: Mapping[str, np.ndarray]
+    names: Sequence[str],
+    images: Sequence[np.ndarray],
+    probability_fake: np.ndarray,
+    maps: Sequence[Mapping[str, np.ndarray]],
 ) -> bytes:
     """A PNG with a row an image: what the detector sees of it, and each method's map, brightest where it counts.
 
-    images: uint8 [n, 32, 32, 3]. probability_fake: float [n]. maps: float [n, 32, 32], not negative, by the method of
-    saliency. Raises UserError where they are more than MOST.
+    images: uint8 [height, width, 3] each. probability_fake: float [n]. maps: of each image float [height, width], not
+    negative, by the method of saliency. Raises UserError where they are more than MOST.
     """
     check(len(images))
-    titled = {form.capital(protocol.SALIENCY[name]): _relative(values) for name, values in maps.items()}
-    page = _drawn(names, probability_fake, {"Image, 32x32": images, **titled})
+    titled = {form.capital(protocol.SALIENCY[name]): [_relative(of[name]) for of in maps] for name in maps[0]}
+    page = _drawn(names, probability_fake, {"What it sees": images, **titled})
     buffer = io.BytesIO()
     page.figure.savefig(buffer, dpi=200, format="png")
     return buffer.getvalue()
 
 
-def _relative(maps: np.ndarray) -> np.ndarray:
-    """Each to [0, 1] by its own maximum."""
-    return maps / np.maximum(maps.max((1, 2), keepdims=True), np.finfo(np.float32).tiny)
+def _relative(values: np.ndarray) -> np.ndarray:
+    """To [0, 1] by the maximum."""
+    return values / max(values.max(), np.finfo(np.float32).tiny)
 
 
-def _drawn(names: Sequence[str], probabilities: np.ndarray, columns: dict[str, np.ndarray]) -> Page:
+def _drawn(names: Sequence[str], probabilities: np.ndarray, columns: Mapping[str, Sequence[np.ndarray]]) -> Page:
     top, step, row_step = 0.3, LARGE + 0.08, LARGE + 2 * LINE
     page = Page(0.08 + len(columns) * step, top + len(names) * row_step)
     for column, (title, images) in enumerate(columns.items()):

@@ -17,7 +17,7 @@ from support import output_of
 
 from cifake_keras import load_detector, protocol
 from cifake_keras.cli import main
-from cifake_keras.detector import PRETRAINED, page
+from cifake_keras.detector import PRETRAINED, litert, page
 from cifake_keras.runtime.errors import UserError
 from cifake_keras.sources import reading
 
@@ -99,7 +99,7 @@ def test_the_detector_of_the_package_has_it(folder):
     answers = loaded.signatures["serve_bytes"](image_bytes=tf.constant([case.content for case in CASES.values()]))
     found = dict(zip(CASES, answers["probability_fake"].numpy(), strict=True))
     alike = sorted(name for name in READ if CASES[name].graph and CASES[name].unmanaged is None)
-    expected = load_detector().predict([folder / name for name in alike])
+    expected = load_detector(PRETRAINED / litert.FILE).predict([folder / name for name in alike])
     assert [found[name] for name in alike] == pytest.approx(expected, abs=1e-3)
     assert all(np.isnan(found[name]) for name in CASES.keys() - READ)
 

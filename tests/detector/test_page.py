@@ -15,7 +15,7 @@ from PIL import Image
 from support import encoded, noise, noise_png, refused
 
 from cifake_keras import load_detector
-from cifake_keras.detector import PRETRAINED, model_card, page, predictions
+from cifake_keras.detector import PRETRAINED, PRETRAINED_NATIVE, model_card, page, predictions
 from cifake_keras.sources import reading, scenes
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
@@ -34,7 +34,7 @@ class _Quiet(http.server.SimpleHTTPRequestHandler):
 def address(tmp_path_factory):
     """Where the page is served, as any host of static files would."""
     folder = tmp_path_factory.mktemp("site") / "page"
-    page.write(PRETRAINED, folder)
+    page.write(PRETRAINED, folder, PRETRAINED_NATIVE)
     handler = functools.partial(_Quiet, directory=str(folder))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever).start()
@@ -91,6 +91,10 @@ def turned() -> bytes:
 
 PICTURES = {
     "large.jpg": encoded(photograph(640, 480), "JPEG"),
+    "camera.jpg": encoded(photograph(4001, 3003), "JPEG"),
+    "high.png": encoded(photograph(75, 1300), "PNG"),
+    "least.png": noise_png(5, 64),
+    "63.png": noise_png(6, 63),
     "high.jpg": encoded(photograph(120, 500), "JPEG", subsampling=0, quality=95),
     "grey.jpg": encoded(photograph(90, 70).convert("L"), "JPEG"),
     "turned.jpg": turned(),
@@ -112,15 +116,15 @@ def test_pictures_get_the_packages_probability_and_warning(shown, tmp_path):
         playwright.expect(shown.locator("#answer")).to_be_visible()
         (expected,) = detector.predict([tmp_path / name])
         assert answer(shown) == pytest.approx(expected, abs=1e-3), name
-        verdict = VERDICTS[detector.limits().verdict(expected)]
-        playwright.expect(shown.get_by_role("heading", name=verdict)).to_be_visible()
-        warning = predictions.look(detector, tmp_path / name)[0].warning
-        assert shown.locator("#caution").text_content() == warning, name
-        assert np.array_equal(seen(shown), detector.pixels([tmp_path / name])[0]), name
+        (verdict,) = detector.verdicts([tmp_path / name])
+        playwright.expect(shown.get_by_role("heading", name=VERDICTS[verdict])).to_be_visible()
+        looked, pixels = predictions.look(detector, tmp_path / name)
+        assert shown.locator("#caution").text_content() == looked.warning, name
+        assert np.array_equal(seen(shown), pixels), name
 
 
 def seen(tab) -> np.ndarray:
-    """What stands in the canvas of 32 pixels."""
+    """What stands in the canvas of what the network sees."""
     url = tab.evaluate("document.getElementById('seen').toDataURL()")
     return reading.decode(base64.b64decode(url.partition(",")[2]))
 
@@ -195,14 +199,17 @@ def test_everybody_can_read_it(browser, address, width, scheme):
 
 def test_the_card_is_on_it(shown):
     card = model_card.read(PRETRAINED)
-    text = shown.locator("main").text_content()
-    assert all(limit in text for limit in card["limits"])
+    text, native = shown.locator("main").text_content(), model_card.read(PRETRAINED_NATIVE)
+    assert all(limit in text for limit in card["limits"] + native["limits"])
+    for row in native["development"]:
+        assert f"{100 * row['tnr']:.1f}%" in text and row["family"] in text
     for test in card["tests"].values():
         assert f"{100 * test['clean']['tpr']:.1f}%" in text
 
 
 def test_models_that_it_can_not_show(tmp_path):
     assert "has no model card" in refused("page", tmp_path, "--output", tmp_path / "page")
+    assert "name that one" in refused("page", PRETRAINED_NATIVE, "--output", tmp_path / "page")
     copy = Path(shutil.copytree(PRETRAINED, tmp_path / "model"))
     model_card.write(copy, {**model_card.read(copy), "kernel": "box"})
     assert "the page resizes by bilinear alone" in refused("page", copy, "--output", tmp_path / "page")

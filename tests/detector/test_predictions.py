@@ -19,7 +19,7 @@ from support import command, make_deep, noise_png, one_sentence, output_of, pict
 
 from cifake_keras import load_detector
 from cifake_keras.cli import main
-from cifake_keras.detector import PRETRAINED, litert, predictions
+from cifake_keras.detector import PRETRAINED, PRETRAINED_NATIVE, litert, predictions
 from cifake_keras.protocol import ERROR_RATES
 from cifake_keras.sources import reading, scenes
 
@@ -44,12 +44,12 @@ def test_a_folder_is_answered_in_every_format(folder):
     done = command("predict", folder, "--format", "csv")
     assert done.returncode == 0 and done.stderr.startswith(f"{folder / 'notes.txt'}: is no image")
     *found, notes = rows(done.stdout)
-    assert notes.pop("error").startswith("is no image") and [*notes.values()] == [str(folder / "notes.txt"), "", "", ""]
+    assert notes.pop("error").startswith("is no image") and [*notes.values()] == [str(folder / "notes.txt"), *[""] * 4]
     paths = [folder / name for name in ("a.jpg", "b.jpg", 'd, "e".jpg', "deeper/c.jpg")]
     assert [row["path"] for row in found] == [str(path) for path in paths]
     expected = load_detector().predict(paths)
     assert [float(row["probability_fake"]) for row in found] == pytest.approx(expected, abs=1e-6)
-    assert [row["verdict"] for row in found] == [load_detector().limits().verdict(value) for value in expected]
+    assert [row["verdict"] for row in found] == load_detector().verdicts(paths)
     *as_json, notes = json.loads(command("predict", folder, "--format", "json").stdout)
     assert notes["path"] == str(folder / "notes.txt") and notes["probability_fake"] is None
     assert [row | {"probability_fake": str(row["probability_fake"])} for row in as_json] == found
@@ -225,16 +225,39 @@ def test_one_process_does_where_others_cannot_share_the_work(folder):
     assert (done.returncode, done.stdout.count("a.jpg")) == (0, 100) and "one process does all" in done.stderr
 
 
-@pytest.mark.parametrize("size", [(32, 32), (33, 32), (32, 31), (48, 48), (512, 512)])
-def test_images_of_another_size_are_warned_of(size, tmp_path):
-    Image.new("RGB", size).save(tmp_path / "image.png")
-    detector, differs = load_detector(), size != (32, 32)
-    answer, _ = predictions.look(detector, tmp_path / "image.png")
+@pytest.mark.parametrize("size", [(32, 32), (33, 32), (32, 31), (48, 48), (500, 63), (64, 64), (2048, 1500)])
+def test_the_detector_that_fits_answers_and_neither_is_asked_in_silence_about_a_size_it_does_not_know(size, tmp_path):
+    path, pixels = tmp_path / "image.png", np.random.default_rng(0).integers(0, 256, (*size[::-1], 3), np.uint8)
+    path.write_bytes(reading.encode_png(pixels))
+    detector, differs = load_detector(), size != (32, 32) and min(size) < 64
+    answer, _ = predictions.look(detector, path)
+    assert answer.detector == ("native" if min(size) >= 64 else "32 px")
     assert answer.warning.startswith(f"{size[0]}x{size[1]}, resized to the training images' 32x32") == differs
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        detector.predict(tmp_path / "image.png")
+        found = detector.predict(path)
     assert bool(caught) == differs
+    alone = load_detector((PRETRAINED_NATIVE if min(size) >= 64 else PRETRAINED) / litert.FILE)
+    assert found == pytest.approx(alone.predict(path), abs=1e-6)
+    (row,) = rows(run("predict", path, "--format", "csv").stdout)
+    assert row["detector"] == answer.detector and row["verdict"] == alone.limits().verdict(found[0])
+    assert detector.verdicts([path], error_rate=0.01) == [alone.limits(0.01).verdict(found[0])]
+
+
+def test_pictures_of_all_sizes_are_answered_in_their_order():
+    sizes = [(32, 32), (80, 100), (80, 100), (32, 32), (600, 90), (40, 40), (32, 32)] * 3
+    images = [np.random.default_rng(number).integers(0, 256, (*of, 3), np.uint8) for number, of in enumerate(sizes)]
+    detector = load_detector()
+    alone = np.concatenate([detector.predict(image) for image in images])
+    assert detector.predict(images) == pytest.approx(alone, abs=1e-6) and np.ptp(alone) > 0.01
+
+
+def test_a_picture_that_is_too_small_for_a_named_detector_is_warned_of(tmp_path):
+    path = tmp_path / "image.png"
+    path.write_bytes(noise_png(1, 60))
+    native = ("--model", PRETRAINED_NATIVE / litert.FILE)
+    (row,) = rows(run("predict", path, *native, "--format", "csv").stdout)
+    assert row["warning"].startswith("60x60, of less than 64 pixels a side") and row["verdict"]
 
 
 WITHOUT = """

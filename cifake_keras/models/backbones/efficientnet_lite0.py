@@ -82,12 +82,19 @@ def _block(x: KerasTensor, name: str, side: int, stride: int, expansion: int, ch
     depthwise = layers.DepthwiseConv2D(side, stride, "same", use_bias=False, name=f"{name}._depthwise_conv")
     y = _unit(depthwise, f"{name}._bn1", y)
     narrow = layers.Conv2D(channels, 1, use_bias=False, name=f"{name}._project_conv")
-    y = layers.BatchNormalization(epsilon=1e-3, name=f"{name}._bn2")(narrow(y))
+    with _scope():
+        y = layers.BatchNormalization(epsilon=1e-3, name=f"{name}._bn2")(narrow(y))
     return layers.Add()([x, y]) if x.shape == y.shape else y
 
 
 def _unit(convolution: layers.Layer, normalisation: str, x: KerasTensor) -> KerasTensor:
-    return layers.ReLU(6)(layers.BatchNormalization(epsilon=1e-3, name=normalisation)(convolution(x)))
+    with _scope():
+        return layers.ReLU(6)(layers.BatchNormalization(epsilon=1e-3, name=normalisation)(convolution(x)))
+
+
+def _scope() -> keras.name_scope:
+    """Of variables: TensorFlow saves none whose name begins with an underscore, as those of these layers do."""
+    return keras.name_scope("efficientnet_lite0")
 
 
 def convert(originals: Sequence[Path], network: keras.Model) -> None:

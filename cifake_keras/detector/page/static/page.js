@@ -1,20 +1,24 @@
 // What a person does with the page, and what it shows them.
 
 import { SIZE, load } from "./detector.js";
+import { middle } from "./middle.js";
 import { occlusion } from "./occlusion.js";
 import { Unreadable, read } from "./picture.js";
 import { resize } from "./resize.js";
 
 const $ = (id) => document.getElementById(id);
-const { realBelow, fakeFrom, maxBytes, maxPixels, otherSize } = document.body.dataset;
+const { realBelow, fakeFrom, maxBytes, maxPixels, otherSize, native } = document.body.dataset;
 const limits = { bytes: Number(maxBytes), pixels: Number(maxPixels) };
 
-let predict;
+// Of 32 pixels, and of pictures as they are where the page has one: which is asked goes by a picture's size.
+const small = { realBelow: Number(realBelow), fakeFrom: Number(fakeFrom) };
+const larger = native && JSON.parse(native);
 let latest = 0;
 
 async function start() {
   try {
-    predict = await load();
+    small.predict = await load();
+    if (larger) larger.predict = await load("native");
   } catch (error) {
     say(`The detector could not be loaded (${error.message}). Serve this folder over HTTP and use a current browser.`, "wrong");
     return;
@@ -55,9 +59,11 @@ async function look([file]) {
 }
 
 function show(file, { pixels, width, height }) {
-  const image = resize(pixels, width, height, SIZE);
-  const [probability] = predict(image, 1);
-  const verdict = verdictOf(probability);
+  const isLarge = larger && Math.min(width, height) >= larger.least;
+  const detector = isLarge ? larger : small;
+  const seen = isLarge ? middle(pixels, width, height, larger) : { image: resize(pixels, width, height, SIZE), width: SIZE, height: SIZE };
+  const [probability] = detector.predict(seen.image, 1, seen.height, seen.width);
+  const verdict = verdictOf(probability, detector);
   $("verdict").textContent = verdict;
   $("probability").textContent = percent(probability);
   $("probability").dataset.value = probability;
@@ -65,17 +71,20 @@ function show(file, { pixels, width, height }) {
   $("size").textContent = `${width} × ${height} pixels.`;
   URL.revokeObjectURL($("picture").src);
   $("picture").src = URL.createObjectURL(file);
-  $("caution").textContent = caution(width, height);
+  $("caution").textContent = isLarge ? "" : caution(width, height);
   $("caution").hidden = !$("caution").textContent;
-  paint($("seen"), image);
-  explain(image);
+  $("seen").setAttribute("aria-label", `What the network sees of your picture: ${seen.width} by ${seen.height} pixels`);
+  $("seen-size").textContent = `${seen.width} × ${seen.height} pixels, and no more.`;
+  paint($("seen"), seen);
+  $("why").hidden = isLarge;
+  if (!isLarge) explain(seen.image);
   $("answer").hidden = false;
   say(`${verdict}: ${percent(probability)} probability of a generator.`, "told");
 }
 
-function verdictOf(probability) {
-  if (probability >= Number(fakeFrom)) return "Looks synthetic";
-  return probability < Number(realBelow) ? "Looks like a photograph" : "Cannot tell";
+function verdictOf(probability, { realBelow, fakeFrom }) {
+  if (probability >= fakeFrom) return "Looks synthetic";
+  return probability < realBelow ? "Looks like a photograph" : "Cannot tell";
 }
 
 /** Why not to rely on the answer to a picture of this size, as `cifake-keras predict` says it; else empty. */
@@ -85,7 +94,7 @@ const caution = (width, height) => (width === SIZE && height === SIZE ? "" : `${
 const percent = (probability) => `${Math.min(Math.max(100 * probability, 0.1), 99.9).toFixed(1)}%`;
 
 function explain(image) {
-  const map = occlusion(predict, image);
+  const map = occlusion(small.predict, image);
   const strongest = map.reduce((most, value) => Math.max(most, Math.abs(value)), 1e-6);
   const shown = new Uint8ClampedArray(image.length);
   map.forEach((value, pixel) => {
@@ -96,7 +105,7 @@ function explain(image) {
       shown[3 * pixel + channel] = grey + strength * 0.85 * (level - grey);
     });
   });
-  paint($("map"), shown);
+  paint($("map"), { image: shown, width: SIZE, height: SIZE });
   const peak = map.reduce((best, value, pixel) => (Math.abs(value) > Math.abs(map[best]) ? pixel : best), 0);
   const side = map[peak] > 0 ? "a generator" : "a photograph";
   $("map").setAttribute("aria-label", `Map of your picture. The ${place(peak)} speaks most, for ${side}.`);
@@ -108,11 +117,12 @@ function place(pixel) {
   return `${row} ${["left", "centre", "right"][third(pixel % SIZE)]}`;
 }
 
-/** RGB [32, 32, 3] onto a canvas of that size. */
-function paint(canvas, image) {
-  const data = new ImageData(SIZE, SIZE);
+/** RGB [height, width, 3] onto a canvas, which takes that size. */
+function paint(canvas, { image, width, height }) {
+  Object.assign(canvas, { width, height });
+  const data = new ImageData(width, height);
   data.data.fill(255);
-  for (let pixel = 0; pixel < SIZE * SIZE; pixel++) data.data.set(image.subarray(3 * pixel, 3 * pixel + 3), 4 * pixel);
+  for (let pixel = 0; pixel < width * height; pixel++) data.data.set(image.subarray(3 * pixel, 3 * pixel + 3), 4 * pixel);
   canvas.getContext("2d").putImageData(data, 0, 0);
 }
 
