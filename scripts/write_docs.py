@@ -11,6 +11,7 @@ import jinja2
 import pandas as pd
 
 from cifake_keras import protocol
+from cifake_keras.detector import PRETRAINED_NATIVE, model_card
 
 ROOT = Path(__file__).parents[1]
 TEMPLATES = ROOT / "docs" / "templates"
@@ -18,6 +19,7 @@ PAGES = {
     "README.md": ROOT / "README.md",
     "replication.md": ROOT / "docs" / "replication.md",
     "systems.md": ROOT / "docs" / "systems.md",
+    "native.md": ROOT / "docs" / "native.md",
 }
 
 # The systems with a row; of the backbones that need a network the linear probe.
@@ -138,6 +140,7 @@ def render(name: str, results_dir: Path = ROOT / "results") -> str:
         ],
         pretrained={name: fetched(protocol.CONDITIONS[name].steps[-1]) for name in PRETRAINED},
         human=protocol.HUMAN_ERROR,
+        card=model_card.read(PRETRAINED_NATIVE),
         **{of: getattr(results, of) for of in ("rows", "row", "find", "value", "difference")},
     )
 
