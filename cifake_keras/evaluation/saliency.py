@@ -89,6 +89,6 @@ def _compiled_evidence(network: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]
 
 
 def _by_batch(explain: Callable[[np.ndarray], np.ndarray], inputs: np.ndarray) -> np.ndarray:
-    most = max(1, _BATCH // np.prod(inputs.shape[1:3]))
+    most = max(1, _BATCH // int(np.prod(inputs.shape[1:3])))
     batches = np.split(inputs, range(most, len(inputs), most))
     return np.concatenate([explain(batch) for batch in batches]).astype(np.float32)
