@@ -16,6 +16,7 @@ from development import joined, learned, unseen
 from scipy.special import expit
 
 from cifake_keras import protocol
+from cifake_keras.detector import PRETRAINED, model_card, saved_model
 from cifake_keras.evaluation.metrics import metrics
 from cifake_keras.evaluation.scorer import Scorer
 from cifake_keras.protocol import CONDITIONS, FAMILIES, KERNELS, Hyperparameters
@@ -33,15 +34,17 @@ WAYS = ("once", "with its mirror image")
 
 @dataclass(frozen=True)
 class Candidate:
-    """native: whether it sees more than CIFAKE."""
+    """native: whether it sees more than CIFAKE. published: it is the detector of the package, and not trained here."""
 
     name: str
     classifier: str
     condition: str
     native: bool = True
+    published: bool = False
 
 
 CANDIDATES = (
+    Candidate("published", "paper", "baseline", native=False, published=True),
     Candidate("cifake", "paper", "baseline", native=False),
     Candidate("native", "paper", "baseline"),
     Candidate("resampled", "paper", "resampled"),
@@ -56,7 +59,7 @@ FITTED = {
 
 def measured(candidate: Candidate, cifake: PhaseImages, data_dir: Path) -> Iterator[dict]:
     """A row a family, way of asking and kernel, of the candidate that has not seen the family."""
-    network = None
+    network = packaged() if candidate.published else None
     for family in FAMILIES:
         training, validation = learned(family, data_dir)
         own = first(cifake.validation, len(validation))
@@ -79,6 +82,12 @@ def answered(network: keras.Model, known: ImageSet, own: ImageSet, test: ImageSe
             places = np.flatnonzero(test.examples["kernel"] == kernel)
             rated = rates(test.subset(places), of_test[way][places], threshold)
             yield {"asked": way, "cifake": cifake, "kernel": kernel} | rated
+
+
+def packaged() -> keras.Model:
+    """The detector of 32 px that comes with the package, which has learned from all of CIFAKE."""
+    _, network, _ = saved_model.read(PRETRAINED, model_card.read(PRETRAINED))
+    return network
 
 
 def first(images: ImageSet, count: int) -> ImageSet:
@@ -141,7 +150,7 @@ def main(
         phase = protocol.phases("available", share)["phase1"]
         listed = composition.read_validation_files(validation_files)
         cifake = composition.compose(phase, "available", data_dir, validation_files=listed)
-        for candidate in CANDIDATES:
+        for candidate in (of for of in CANDIDATES if of.name in names or not names):
             path = results_dir / "candidates" / f"{candidate.name}.csv"
             if not path.exists():
                 table = pd.DataFrame(measured(candidate, cifake, data_dir))
