@@ -78,15 +78,12 @@ class Detector:
         that begin with one, or dictionaries with one at "image". Where a size is not the detector's, Python warns.
         Raises UserError where an image is none of these, or cannot be read.
         """
-        batches = _batches(self._seen(_images(images)))
-        return np.concatenate([asked._score(pixels / np.float32(255)) for asked, pixels in batches] or [_NONE])
+        return np.concatenate([found for _, found in self._answers(images)] or [_NONE])
 
     def verdicts(self, images: Any, error_rate: float | None = None) -> list[str]:
         """REAL, FAKE or UNSURE of each image, by the `limits` of the detector that fits it. images: as `predict`."""
-        found: list[str] = []
-        for asked, pixels in _batches(self._seen(_images(images))):
-            found += map(asked.limits(error_rate).verdict, asked._score(pixels / np.float32(255)).tolist())
-        return found
+        answers = self._answers(images)
+        return [asked.limits(error_rate).verdict(value) for asked, found in answers for value in found.tolist()]
 
     def limits(self, error_rate: float | None = None) -> Limits:
         """Where REAL ends and FAKE begins, so that no more than that share of either class is called the other.
@@ -146,6 +143,11 @@ class Detector:
         from cifake_keras.detector import saved_model
 
         return saved_model.read(self._folder, self.card)
+
+    def _answers(self, images: Any) -> Iterator[tuple["Detector", np.ndarray]]:
+        """The detector that was asked about images that follow one another, and their probabilities."""
+        for asked, pixels in _batches(self._seen(_images(images))):
+            yield asked, asked._score(pixels / np.float32(255))
 
     def _seen(self, images: Iterable[np.ndarray]) -> Iterator[tuple["Detector", np.ndarray]]:
         """The detector that fits an image, and what it sees of it. Warns where that does not know such sizes."""
