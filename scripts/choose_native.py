@@ -203,11 +203,12 @@ def left_out(candidate: Candidate, features: Features) -> Iterator[Answers]:
     for family, sources in FAMILIES.items():
         known = learned(family, features)
         made = fitted(candidate, known)
+        zero = boundary(made, known)
         for way in WAYS:
             fakes = np.concatenate([features(source)[way] for source in sources])
             labels = np.repeat([REAL, FAKE], [len(photographs[way]), len(fakes)])
             logits = made.logits(np.concatenate([photographs[way], fakes]))
-            yield Answers(family, way, labels, logits - boundary(made, known))
+            yield Answers(family, way, labels, logits - zero)
 
 
 def measured(candidate: Candidate, features: Features) -> Iterator[dict]:

@@ -9,7 +9,6 @@ python scripts/last_look.py --archives FOLDER_OF_THE_ARCHIVES --data-dir paper/d
 
 import base64
 import contextlib
-import io
 import shutil
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -21,6 +20,7 @@ import pandas as pd
 from make_native import LIMITS
 from pictures import LEAST, cut, halved, pictures
 from PIL import Image, ImageFilter
+from reach import compressed
 
 from cifake_keras import load_detector
 from cifake_keras.detector import PRETRAINED_NATIVE, litert, model_card
@@ -47,17 +47,11 @@ def changes() -> Iterator[tuple[str, Change]]:
     yield "cut", cut
     yield "halved", halved
     for form, qualities in QUALITIES.items():
-        yield from ((f"{form} of quality {quality}", partial(_compressed, form, quality)) for quality in qualities)
+        yield from ((f"{form} of quality {quality}", partial(compressed, form, quality)) for quality in qualities)
     yield from ((f"scaled to {scale:.0%}", partial(_scaled, scale)) for scale in SCALES)
     yield from ((f"the middle {side} px", partial(_cropped, side)) for side in SIDES)
     yield from ((f"blurred, {radius} px", partial(_blurred, radius)) for radius in RADII)
     yield from ((f"noise of {level} levels", partial(_noisy, level)) for level in NOISES)
-
-
-def _compressed(form: str, quality: int, picture: np.ndarray) -> np.ndarray:
-    buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, form, quality=quality)
-    return reading.decode(buffer.getvalue())
 
 
 def _scaled(scale: float, picture: np.ndarray) -> np.ndarray:

@@ -76,9 +76,7 @@ def assembled(made: Probe, zero: float, divisor: float, backbone: keras.Model) -
     Its logits are those of the probes less `zero`, divided by `divisor`.
     """
     network = native.network()
-    for layer in network.layers:
-        if layer.weights and layer.name not in ("hidden", "logit"):
-            layer.set_weights(backbone.get_layer(layer.name).get_weights())
+    native.take_weights(network, backbone)
     kernels, biases, rows = zip(*map(_layers, made.parts), strict=True)
     network.get_layer("hidden").set_weights([np.concatenate(kernels, axis=1), np.concatenate(biases)])
     row = np.concatenate(rows) / len(rows)

@@ -39,7 +39,7 @@ def changes() -> Iterator[tuple[str, Change]]:
         yield from ((f"scaled to {size} px, {kernel}", partial(_scaled, size, kernel)) for size in SIZES)
     yield from ((f"the middle {side} px", partial(_cropped, side)) for side in SIDES)
     for form, qualities in QUALITIES.items():
-        yield from ((f"{form} of quality {quality}", partial(_compressed, form, quality)) for quality in qualities)
+        yield from ((f"{form} of quality {quality}", partial(compressed, form, quality)) for quality in qualities)
 
 
 def _scaled(size: int, kernel: str, image: np.ndarray) -> np.ndarray:
@@ -51,7 +51,7 @@ def _cropped(side: int, image: np.ndarray) -> np.ndarray:
     return image[first : first + side, first : first + side]
 
 
-def _compressed(form: str, quality: int, image: np.ndarray) -> np.ndarray:
+def compressed(form: str, quality: int, image: np.ndarray) -> np.ndarray:
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, form, quality=quality)
     return reading.decode(buffer.getvalue())
