@@ -1007,6 +1007,8 @@ CONDITIONS = {
         Condition("perturbed", "Perturbations", (PERTURBATION,), _PLAIN),
         Condition("autoencoded", "AEC", (AUTOENCODER,), _AUTOENCODED),
         Condition("perturbed_autoencoded", "Aug. + AEC", (PERTURBATION, AUTOENCODER), _AUTOENCODED),
+        Condition("mirrored", "Mirroring", (MIRRORING,), _PLAIN, paper=False),
+        Condition("mirrored_resampled", "Mirroring and resampling", (MIRRORING, RESAMPLING), _PLAIN, paper=False),
         Condition("resampled", "Resampling", (RESAMPLING,), _PLAIN, paper=False),
         Condition("resampled_coloured", "Resampling and colour", (MIRRORING, RESAMPLING, COLOUR), _PLAIN, paper=False),
         _mixed("autoencoder_augmented", "AE augmentation", AUTOENCODER),
@@ -1230,6 +1232,7 @@ CLASSIFIERS = {
     classifier.name: classifier
     for classifier in (
         Classifier("paper", "the paper's CNN"),
+        Classifier("lite", "EfficientNet-Lite0's first stages", _RESIDUAL),
         Classifier("residual", "a small residual network", _RESIDUAL),
         Classifier("bird_lotfi", "Bird & Lotfi's CNN", settings=Topology()),
         *(replace(topology, network="bird_lotfi") for topology in _topologies()),

@@ -20,16 +20,8 @@ def statistics(backbone: keras.Model, stages: Sequence[int]) -> keras.Model:
     stem. n: twice the channels of all of them.
     """
     network = _statistics(stages)
-    take_weights(network, backbone)
+    efficientnet_lite0.take_weights(network, backbone)
     return network
-
-
-def take_weights(network: keras.Model, backbone: keras.Model) -> None:
-    """Gives a network of this module those of one of `efficientnet_lite0`; layers behind the features keep theirs."""
-    shared = {layer.name: layer for layer in backbone.layers if layer.weights}
-    for layer in network.layers:
-        if layer.name in shared:
-            layer.set_weights(shared[layer.name].get_weights())
 
 
 def network() -> keras.Model:

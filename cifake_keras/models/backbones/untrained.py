@@ -1,4 +1,4 @@
-"""How convolutional backbones start, whose random weights are the control of their authors'."""
+"""How convolutional backbones start: in training, and where random weights are the control of their authors'."""
 
 import math
 
@@ -17,10 +17,15 @@ def noise(seed: int) -> tf.Tensor:
 
 def start(network: keras.Model, seed: int, images: tf.Tensor) -> None:
     """Draws the kernels of a network anew, and normalises by images as it takes them."""
+    draw(network, seed)
+    _normalise(network, images)
+
+
+def draw(network: keras.Model, seed: int) -> None:
+    """Draws the kernels of its convolutions anew."""
     for layer, of_layer in zip(network.layers, layer_seeds(seed), strict=False):
         if isinstance(layer, keras.layers.Conv2D | keras.layers.DepthwiseConv2D):
             _draw(layer, of_layer)
-    _normalise(network, images)
 
 
 def _draw(layer: keras.layers.Layer, seed: int) -> None:
