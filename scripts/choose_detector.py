@@ -1,7 +1,8 @@
 """Chooses the detector of 32 px by the rule of docs/protocol.md: candidates are trained with each family left out.
 
-Below results/detectors each candidate has a CSV, which is not made again; candidates.csv is their summary. A
-candidate that sees more than CIFAKE sees the other families' fakes and photographs, under all kernels.
+Below results/detectors each candidate has a CSV, which is not made again, and what it said of images that it had not
+seen; candidates.csv is their summary. A candidate that sees more than CIFAKE sees the other families' fakes and
+photographs, under all kernels.
 """
 
 from collections.abc import Iterator
@@ -13,13 +14,16 @@ import keras
 import numpy as np
 import pandas as pd
 from development import joined, learned, unseen
+from make_baseline import BASELINE
 from scipy.special import expit
 
-from cifake_keras import protocol
-from cifake_keras.detector import PRETRAINED, model_card, saved_model
+from cifake_keras import models, protocol
+from cifake_keras.conditions import path, weights
+from cifake_keras.detector import model_card, saved_model
 from cifake_keras.evaluation.metrics import metrics
 from cifake_keras.evaluation.scorer import Scorer
-from cifake_keras.protocol import CONDITIONS, FAMILIES, KERNELS, Hyperparameters
+from cifake_keras.models.backbones import efficientnet_lite0
+from cifake_keras.protocol import BACKBONES, CONDITIONS, FAMILIES, KERNELS, Hyperparameters
 from cifake_keras.report.evidence import best_threshold
 from cifake_keras.runtime import files
 from cifake_keras.runtime.errors import UserError
@@ -31,10 +35,15 @@ from cifake_keras.training.fitting import Session
 SEED = 1
 WAYS = ("once", "with its mirror image")
 
+CIFAKE_AIM = 0.92  # below it no candidate is chosen
+COMPRESSION = {"method": "gzip", "mtime": 0}  # the same file of the same answers
+
+Logits = dict[str, np.ndarray]  # by way of asking
+
 
 @dataclass(frozen=True)
 class Candidate:
-    """native: whether it sees more than CIFAKE. published: it is the detector of the package, and not trained here."""
+    """native: whether it sees more than CIFAKE. published: it is the study's baseline, and not trained here."""
 
     name: str
     classifier: str
@@ -50,43 +59,50 @@ CANDIDATES = (
     Candidate("resampled", "paper", "resampled"),
     Candidate("coloured", "paper", "resampled_coloured"),
     Candidate("residual", "residual", "resampled_coloured"),
+    Candidate("lite", "lite", "mirrored"),
+    Candidate("lite_resampled", "lite", "mirrored_resampled"),
 )
 FITTED = {
     "paper": Hyperparameters(1e-3, 1e-4, epochs=5),
     "residual": Hyperparameters(2e-3, 1e-4, epochs=5, schedule="cosine"),
+    "lite": Hyperparameters(1e-3, 1e-5, epochs=3, batch_size=128, schedule="cosine"),
 }
 
 
-def measured(candidate: Candidate, cifake: PhaseImages, data_dir: Path) -> Iterator[dict]:
-    """A row a family, way of asking and kernel, of the candidate that has not seen the family."""
-    network = packaged() if candidate.published else None
+def measured(candidate: Candidate, cifake: PhaseImages, data_dir: Path) -> tuple[list[dict], pd.DataFrame]:
+    """A row a family, way of asking and kernel, of the candidate that has not seen the family; and its answers."""
+    network, rows, answers = published() if candidate.published else None, [], []
     for family in FAMILIES:
         training, validation = learned(family, data_dir)
         own = first(cifake.validation, len(validation))
         known = joined(own, validation) if candidate.native else own
         if candidate.native or network is None:
             images = joined(cifake.train, training) if candidate.native else cifake.train
-            network = trained(candidate, images, known, family)
+            network = trained(candidate, images, known, f"without {family}", data_dir)
         common = {"candidate": candidate.name, "family": family, "parameters": network.count_params()}
-        for row in answered(network, known, own, unseen(family, data_dir)):
-            yield common | row
+        test = unseen(family, data_dir)
+        of_known, of_own, of_test = (asked(network, images) for images in (known, own, test))
+        thresholds = {way: best_threshold(known.labels, of_known[way]) for way in WAYS}
+        rows += [common | row for row in rated(own, of_own, test, of_test, thresholds)]
+        margins = of_test[WAYS[0]] - thresholds[WAYS[0]]
+        kernels = test.examples["kernel"].to_numpy()
+        answers.append(pd.DataFrame({"family": family, "kernel": kernels, "label": test.labels, "margin": margins}))
+    return rows, pd.concat(answers)
 
 
-def answered(network: keras.Model, known: ImageSet, own: ImageSet, test: ImageSet) -> Iterator[dict]:
-    """A row a way of asking and kernel. known: what chooses the threshold; own: CIFAKE's part of it."""
-    of_known, of_own, of_test = (asked(network, images) for images in (known, own, test))
-    for way in WAYS:
-        threshold = best_threshold(known.labels, of_known[way])
+def rated(own: ImageSet, of_own: Logits, test: ImageSet, of_test: Logits, thresholds: dict) -> Iterator[dict]:
+    """A row a way of asking and kernel. own: CIFAKE's images of validation."""
+    for way, threshold in thresholds.items():
         cifake = rates(own, of_own[way], threshold)["balanced_accuracy"]
         for kernel in KERNELS:
             places = np.flatnonzero(test.examples["kernel"] == kernel)
-            rated = rates(test.subset(places), of_test[way][places], threshold)
-            yield {"asked": way, "cifake": cifake, "kernel": kernel} | rated
+            of_kernel = rates(test.subset(places), of_test[way][places], threshold)
+            yield {"asked": way, "cifake": cifake, "kernel": kernel} | of_kernel
 
 
-def packaged() -> keras.Model:
-    """The detector of 32 px that comes with the package, which has learned from all of CIFAKE."""
-    _, network, _ = saved_model.read(PRETRAINED, model_card.read(PRETRAINED))
+def published() -> keras.Model:
+    """The study's best baseline, which has learned from all of CIFAKE: the detector of 32 px before this one."""
+    _, network, _ = saved_model.read(BASELINE, model_card.read(BASELINE))
     return network
 
 
@@ -95,16 +111,27 @@ def first(images: ImageSet, count: int) -> ImageSet:
     return images.subset(np.random.default_rng(SEED).permutation(len(images))[:count])
 
 
-def trained(candidate: Candidate, images: ImageSet, validation: ImageSet, family: str) -> keras.Model:
-    session = Session(f"{candidate.name} without {family}", "float32")
+def trained(candidate: Candidate, images: ImageSet, validation: ImageSet, title: str, data_dir: Path) -> keras.Model:
+    session = Session(f"{candidate.name} {title}", "float32")
     condition, fitted = CONDITIONS[candidate.condition], FITTED[candidate.classifier]
     ((network, _),) = classifiers.train(
-        images, validation, condition, candidate.classifier, {}, [fitted], SEED, session
+        images, validation, condition, candidate.classifier, {}, [fitted], SEED, session, start(candidate, data_dir)
     )
     return network
 
 
-def asked(network: keras.Model, images: ImageSet) -> dict[str, np.ndarray]:
+def start(candidate: Candidate, data_dir: Path) -> keras.Model | None:
+    """With ImageNet's weights, a network that has a place for them."""
+    if candidate.classifier != "lite":
+        return None
+    step = BACKBONES["efficientnet_lite0"]
+    backbone, network = path.build(step), models.build("lite", SEED)
+    backbone.load_weights(weights.prepared(step.weights, data_dir))
+    efficientnet_lite0.take_weights(network, backbone)
+    return network
+
+
+def asked(network: keras.Model, images: ImageSet) -> Logits:
     """The logits of each way of asking."""
     score = Scorer(network, {}, protocol.UNIT)
     mirrored = images.with_images(images.images(np.arange(len(images)))[:, :, ::-1])
@@ -115,6 +142,16 @@ def asked(network: keras.Model, images: ImageSet) -> dict[str, np.ndarray]:
 def rates(images: ImageSet, logits: np.ndarray, threshold: float) -> dict[str, float | None]:
     of = metrics(images.labels, expit(logits), float(expit(threshold)))
     return {name: of[name] for name in ("auc", "balanced_accuracy", "tpr", "tnr")}
+
+
+def chosen(table: pd.DataFrame) -> str:
+    """The best of candidates.csv, asked once, of those that keep to CIFAKE."""
+    return table[(table["asked"] == WAYS[0]) & (table["cifake"] >= CIFAKE_AIM)]["candidate"].iloc[0]
+
+
+def said(part: Path) -> Path:
+    """Where a candidate's answers are kept, compressed; part: where its rows are."""
+    return part.with_name(f"{part.stem}.answers.csv.gz")
 
 
 def summary(rows: pd.DataFrame) -> pd.DataFrame:
@@ -151,10 +188,12 @@ def main(
         listed = composition.read_validation_files(validation_files)
         cifake = composition.compose(phase, "available", data_dir, validation_files=listed)
         for candidate in (of for of in CANDIDATES if of.name in names or not names):
-            path = results_dir / "candidates" / f"{candidate.name}.csv"
-            if not path.exists():
-                table = pd.DataFrame(measured(candidate, cifake, data_dir))
-                files.write_text(path, table.to_csv(index=False, float_format="%.6f"))
+            part = results_dir / "candidates" / f"{candidate.name}.csv"
+            if not part.exists():
+                rows, answers = measured(candidate, cifake, data_dir)
+                with files.replacing(said(part)) as temporary:
+                    answers.to_csv(temporary, index=False, float_format="%.4f", compression=COMPRESSION)
+                files.write_text(part, pd.DataFrame(rows).to_csv(index=False, float_format="%.6f"))
     except UserError as error:
         raise click.UsageError(str(error)) from error
     parts = sorted((results_dir / "candidates").glob("*.csv"))

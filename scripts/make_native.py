@@ -15,18 +15,15 @@ import click
 import keras
 import numpy as np
 import pandas as pd
+from calibration import calibrated, temperature
 from choose_native import CANDIDATES, Answers, Candidate, Features, Probe, boundary, fitted, learned, left_out, rows
-from scipy.optimize import minimize_scalar
-from scipy.special import expit
-from sklearn.metrics import log_loss
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from cifake_keras.detector import PRETRAINED_NATIVE, formats, litert, model_card, saved_model
-from cifake_keras.evaluation.metrics import expected_calibration_error
-from cifake_keras.evaluation.operating_points import operating_points
 from cifake_keras.models import native
+from cifake_keras.models.backbones import efficientnet_lite0
 from cifake_keras.protocol import BACKBONES, FAMILIES, NATIVE, TEST_PHOTOGRAPHS, THRESHOLD, TRAINING_PHOTOGRAPHS
 from cifake_keras.runtime import files
 from cifake_keras.runtime.errors import UserError
@@ -55,16 +52,6 @@ def chosen(results_dir: Path) -> Candidate:
     return candidate
 
 
-def temperature(answers: list[Answers]) -> float:
-    """What margins are divided by, so that the probabilities of pictures of unknown origin are likeliest."""
-    labels, margins = joined(answers)
-    share = np.bincount(labels)[labels]
-    found = minimize_scalar(
-        lambda power: log_loss(labels, expit(margins / np.exp(power)), sample_weight=1 / share), bounds=(-1, 4)
-    )
-    return float(np.exp(found.x))
-
-
 def joined(answers: list[Answers]) -> tuple[np.ndarray, np.ndarray]:
     """Labels and margins of all."""
     return np.concatenate([of.labels for of in answers]), np.concatenate([of.margins for of in answers])
@@ -76,7 +63,7 @@ def assembled(made: Probe, zero: float, divisor: float, backbone: keras.Model) -
     Its logits are those of the probes less `zero`, divided by `divisor`.
     """
     network = native.network()
-    native.take_weights(network, backbone)
+    efficientnet_lite0.take_weights(network, backbone)
     kernels, biases, rows = zip(*map(_layers, made.parts), strict=True)
     network.get_layer("hidden").set_weights([np.concatenate(kernels, axis=1), np.concatenate(biases)])
     row = np.concatenate(rows) / len(rows)
@@ -98,7 +85,6 @@ def _layers(part: Pipeline) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def card(candidate: Candidate, answers: list[Answers], divisor: float) -> dict:
-    labels, margins = joined(answers)
     of = BACKBONE.weights
     return {
         "model": "cifake_keras " + version("cifake-keras"),
@@ -110,12 +96,7 @@ def card(candidate: Candidate, answers: list[Answers], divisor: float) -> dict:
         "chosen": "the best balanced accuracy with each family of fakes left out (docs/protocol.md)",
         "threshold": THRESHOLD,
         "threshold_choice": "the best balanced accuracy on validation images of the training sources",
-        "verdicts": operating_points(labels, expit(margins / divisor)),
-        "calibration": {
-            "temperature": round(divisor, 4),
-            "ece_before": round(expected_calibration_error(labels, expit(margins)), 4),
-            "ece_after": round(expected_calibration_error(labels, expit(margins / divisor)), 4),
-        },
+        **calibrated(*joined(answers), divisor),
         "data": {"fakes": list(itertools.chain(*FAMILIES.values())), "photographs": TRAINING_PHOTOGRAPHS},
         "weights": [{"name": of.name, "origin": of.origin, "licence": of.licence, "seen": of.seen}],
         "development": list(rows(answers)),
@@ -143,7 +124,7 @@ def main(archives: Path, data_dir: Path, results_dir: Path, output: Path) -> Non
         answers = list(left_out(candidate, features))
     except UserError as error:
         raise click.UsageError(str(error)) from error
-    divisor = temperature(answers)
+    divisor = temperature(*joined(answers))
     network = assembled(made, boundary(made, known), divisor, features.backbone)
     about = card(candidate, answers, divisor)
     with files.replacing(output) as temporary:

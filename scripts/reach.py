@@ -1,7 +1,7 @@
 """How far from 32x32 images the answers of the detector hold: results/reach.csv, and `reach` in its model card.
 
 Images of CIFAKE that chose hyper-parameters and that no test has, scaled, cropped and compressed again. They say from
-where on `predict` has to warn; and, as they are, where REAL ends and FAKE begins (`verdicts` in the card).
+where on `predict` has to warn.
 
 python scripts/reach.py --archive archives/archive.zip --validation-files FOLDER_OF_THE_AUTHORS_LISTS
 """
@@ -18,7 +18,6 @@ from PIL import Image
 
 from cifake_keras import load_detector
 from cifake_keras.detector import PRETRAINED, model_card
-from cifake_keras.evaluation.operating_points import operating_points
 from cifake_keras.protocol import CLASSES, IMAGE_SIZE
 from cifake_keras.runtime import files
 from cifake_keras.runtime.progress import track
@@ -84,12 +83,6 @@ def measured(images: dict[str, list[np.ndarray]]) -> pd.DataFrame:
     return pd.DataFrame(rows).assign(balanced_accuracy=lambda table: table.iloc[:, 1:].mean(axis=1)).round(1)
 
 
-def verdicts(images: dict[str, list[np.ndarray]]) -> list[dict[str, float]]:
-    """As `operating_points`, of the images as they are."""
-    labels = np.concatenate([np.full(len(of), CLASSES.index(label)) for label, of in images.items()])
-    return operating_points(labels, load_detector().predict([image for of in images.values() for image in of]))
-
-
 @click.command()
 @click.option("--archive", type=click.Path(path_type=Path, exists=True), required=True, help="CIFAKE.")
 @click.option("--validation-files", type=click.Path(path_type=Path, exists=True), required=True)
@@ -102,7 +95,7 @@ def main(archive: Path, validation_files: Path, images: int, results_dir: Path) 
     files.write_text(results_dir / "reach.csv", table.to_csv(index=False, lineterminator="\n"))
     of = f"{images:,} + {images:,} validation images of CIFAKE, in percent; no test image"
     reach = {"of": of, "curve": table.to_dict("records")}
-    model_card.write(PRETRAINED, {**model_card.read(PRETRAINED), "reach": reach, "verdicts": verdicts(chosen)})
+    model_card.write(PRETRAINED, {**model_card.read(PRETRAINED), "reach": reach})
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import jinja2
 import pandas as pd
 
 from cifake_keras import protocol
-from cifake_keras.detector import PRETRAINED_NATIVE, model_card
+from cifake_keras.detector import PRETRAINED, PRETRAINED_NATIVE, model_card
 
 ROOT = Path(__file__).parents[1]
 TEMPLATES = ROOT / "docs" / "templates"
@@ -20,10 +20,11 @@ PAGES = {
     "replication.md": ROOT / "docs" / "replication.md",
     "systems.md": ROOT / "docs" / "systems.md",
     "native.md": ROOT / "docs" / "native.md",
+    "thumbnails.md": ROOT / "docs" / "thumbnails.md",
 }
 
 # The systems with a row; of the backbones that need a network the linear probe.
-PRETRAINED = ("taef2", "taef2_64", "taesd", "taesdxl", "taesd3", "taef1", "sd3_vae")
+AUTOENCODERS = ("taef2", "taef2_64", "taesd", "taesdxl", "taesd3", "taef1", "sd3_vae")
 AT_HAND = ("taef2", "clip_vit_b16", "efficientnet_lite0")  # weights that come from a snapshot or a package
 
 # By what a question is answered, and where FAKE begins.
@@ -138,9 +139,10 @@ def render(name: str, results_dir: Path = ROOT / "results") -> str:
         heads=[
             (name, protocol.CLASSIFIERS[name].title, fetched(protocol.CLASSIFIERS[name].backbone)) for name in HEADS
         ],
-        pretrained={name: fetched(protocol.CONDITIONS[name].steps[-1]) for name in PRETRAINED},
+        pretrained={name: fetched(protocol.CONDITIONS[name].steps[-1]) for name in AUTOENCODERS},
         human=protocol.HUMAN_ERROR,
         card=model_card.read(PRETRAINED_NATIVE),
+        small=model_card.read(PRETRAINED),
         **{of: getattr(results, of) for of in ("rows", "row", "find", "value", "difference")},
     )
 

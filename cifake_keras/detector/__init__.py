@@ -32,7 +32,7 @@ PRETRAINED = Path(__file__).parents[1] / "pretrained"
 PRETRAINED_NATIVE = PRETRAINED.with_name("pretrained_native")
 
 # Why not to rely on the answer to an image that is not 32x32; results/reach.csv has how many. The same of the other.
-OTHER_SIZE = "resized to the training images' 32x32: many fakes go unnoticed then"
+OTHER_SIZE = "resized to the training images' 32x32: more fakes go unnoticed then"
 SMALL = f"of less than {NATIVE.least} pixels a side, which this detector does not know"
 
 _BATCH = 256, 2**20  # images, and pixels of them, that a network is asked about at a time

@@ -143,12 +143,15 @@ def _with_intervals(folder: Path, tests: dict) -> dict:
     scored = predictions.read(folder)
     with cells.as_written(folder / cells.PREDICTIONS):
         return {
-            test: {evaluation: _scores(*scored[test, evaluation], scores) for evaluation, scores in evaluations.items()}
+            test: {
+                evaluation: scores_of(*scored[test, evaluation], scores) for evaluation, scores in evaluations.items()
+            }
             for test, evaluations in tests.items()
         }
 
 
-def _scores(labels: np.ndarray, probability: np.ndarray, scores: dict) -> dict:
+def scores_of(labels: np.ndarray, probability: np.ndarray, scores: dict) -> dict:
+    """All metrics with their intervals. labels: int64 [n]. scores: what is known, with threshold, n_real, n_fake."""
     if len(labels) != scores["n_real"] + scores["n_fake"]:
         raise ValueError(f"{len(labels):,} images of a test on {scores['n_real'] + scores['n_fake']:,}")
     measured = metrics.metrics(labels, probability, scores["threshold"])

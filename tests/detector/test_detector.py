@@ -214,7 +214,7 @@ def test_the_model_card_is_that_of_the_files_and_says_how_good_it_is():
     card = load_detector().card
     savedmodel = [path for path in PRETRAINED.rglob("*") if path.is_file() and path.suffix != ".tflite"]
     assert sum(path.stat().st_size for path in savedmodel) < 10e6
-    assert card["preset"] == "available" and card["n_train"] == 100_000 and card["threshold"] == 0.5 and card["limits"]
+    assert card["preset"] == "available" and card["n_train"] > 100_000 and card["threshold"] == 0.5 and card["limits"]
     assert set(card["tests"]) == {"cifake", "sdv15"}
     for scores in card["tests"].values():
         for name, (low, high) in scores["clean"]["intervals"].items():

@@ -37,7 +37,7 @@ def exported(form: str, path, *options: str):
 
 def largest_difference(probabilities: np.ndarray, images: np.ndarray) -> float:
     expected = load_detector().predict(images)
-    assert expected.min() < 0.01 and expected.max() > 0.99
+    assert np.ptp(expected) > 0.4, "else a constant would do"
     return np.abs(probabilities - expected).max()
 
 

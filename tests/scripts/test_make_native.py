@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from choose_native import STAGES, Answers, Candidate, Learned, fitted
-from make_native import assembled, temperature
+from choose_native import STAGES, Candidate, Learned, fitted
+from make_native import assembled
 
 from cifake_keras.models import native
 from cifake_keras.models.backbones import efficientnet_lite0
@@ -34,12 +34,3 @@ def test_scalers_and_probes_are_one_network(backbone, pictures, known):
     made = fitted(CANDIDATE, known)
     said = assembled(made, 0.3, 2.0, backbone)(pictures).numpy()[:, 0]
     np.testing.assert_allclose(said, (made.logits(known.features) - 0.3) / 2, rtol=1e-3, atol=1e-4)
-
-
-def test_the_temperature_is_that_of_the_answers_whatever_the_number_of_each_class():
-    """Logits of two normal distributions with 3 between their means are 3 x, which is known; here they are 12 x."""
-    draws = np.random.default_rng(0)
-    labels = np.repeat([0, 1], [40_000, 4_000])
-    margins = 12 * draws.normal(3 * labels - 1.5, 1)
-    answers = [Answers("one", "cut", labels[::2], margins[::2]), Answers("one", "halved", labels[1::2], margins[1::2])]
-    assert temperature(answers) == pytest.approx(4, rel=0.05)
