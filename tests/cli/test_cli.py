@@ -180,10 +180,10 @@ def test_results_of_another_configuration_are_refused_and_kept(data_dir, tmp_pat
     assert {path.name for path in files_below(tmp_path)} == {cells.METRICS, cells.CONFIG}
 
 
-def test_the_detector_of_the_repository_is_not_replaced(data_dir, tmp_path, monkeypatch):
+def test_the_baseline_of_the_repository_is_not_replaced(data_dir, tmp_path, monkeypatch):
     monkeypatch.chdir(Path(__file__).parents[2])
     message = refused(*RUN, "--data-dir", data_dir, "--results-dir", tmp_path)
-    assert "saved_models/phase1/baseline is a link" in message and not files_below(tmp_path)
+    assert "saved_models/phase1/baseline was not made from" in message and not files_below(tmp_path)
 
 
 def test_tables_of_nothing(tmp_path):
