@@ -103,14 +103,13 @@ def measured(of: dict[str, list[np.ndarray]], listed: list[tuple[str, Change]]) 
             yield {"pictures": title, "generator": source, **rates}
 
 
-def record(table: pd.DataFrame) -> None:
-    """Puts the table, and what it says of the pictures as they are, into the model card."""
-    rows = table[table["pictures"] == "as they are"].set_index("generator")
+def record(folder: Path, limits: list[str], table: pd.DataFrame, told: pd.DataFrame) -> None:
+    """Puts the table into the model card in `folder`, and what the rows `told` say behind the first of its limits."""
+    rows = told.set_index("generator")
     caught = ", ".join(f"{rows['tpr'][source]:.0%} of {source}'s pictures" for source in LAST_LOOK)
     said = f"Asked once, it caught {caught}, and left {rows['tnr'].iloc[0]:.0%} of photographs alone."
-    limits = [LIMITS[0], said, *LIMITS[1:]]
-    card = {**model_card.read(PRETRAINED_NATIVE), "limits": limits, "last_look": table.to_dict("records")}
-    model_card.write(PRETRAINED_NATIVE, card)
+    card = {**model_card.read(folder), "limits": [limits[0], said, *limits[1:]], "last_look": table.to_dict("records")}
+    model_card.write(folder, card)
 
 
 @click.command()
@@ -131,7 +130,7 @@ def main(archives: Path, data_dir: Path, photographs: int, results_dir: Path) ->
         table = pd.DataFrame(measured(of, [*changes(), ("captured from a page", captured)])).round(4)
     print(table.to_string(index=False))
     files.write_text(results_dir / "last_look.csv", table.to_csv(index=False, lineterminator="\n"))
-    record(table)
+    record(PRETRAINED_NATIVE, LIMITS, table, table[table["pictures"] == "as they are"])
 
 
 if __name__ == "__main__":

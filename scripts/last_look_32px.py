@@ -1,7 +1,8 @@
 """What the detector of 32 px says of generators that no choice was made on, and what the study's best baseline does.
 
 Once, as docs/protocol.md has it: DALL-E 3 and Stable Cascade against photographs of ImageNet, resized by each kernel.
-In results/detectors comes last_look_32px.csv, a row a detector, kernel and generator.
+In results/detectors comes last_look_32px.csv, a row a detector, kernel and generator, and those of this detector in
+its model card.
 
 python scripts/last_look_32px.py --data-dir paper/data
 """
@@ -13,7 +14,9 @@ import click
 import numpy as np
 import pandas as pd
 from development import images_of
+from last_look import record
 from make_baseline import BASELINE
+from make_detector import LIMITS
 
 from cifake_keras import load_detector
 from cifake_keras.detector import PRETRAINED, Detector, litert
@@ -23,7 +26,8 @@ from cifake_keras.runtime import files
 from cifake_keras.runtime.errors import UserError
 from cifake_keras.splits.composition import ImageSet
 
-DETECTORS = {"32 px": PRETRAINED, "the study's best baseline": BASELINE}
+OURS = "32 px"
+DETECTORS = {OURS: PRETRAINED, "the study's best baseline": BASELINE}
 
 
 def rated(detector: Detector, photographs: ImageSet, fakes: ImageSet) -> dict[str, float]:
@@ -53,6 +57,8 @@ def main(data_dir: Path, results_dir: Path) -> None:
         raise click.UsageError(str(error)) from error
     print(table.to_string(index=False))
     files.write_text(results_dir / "last_look_32px.csv", table.to_csv(index=False, lineterminator="\n"))
+    of_ours = table[table["detector"] == OURS].drop(columns="detector")
+    record(PRETRAINED, LIMITS, of_ours, of_ours[of_ours["kernel"] == KERNELS[0]])
 
 
 if __name__ == "__main__":
