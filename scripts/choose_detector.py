@@ -144,9 +144,9 @@ def rates(images: ImageSet, logits: np.ndarray, threshold: float) -> dict[str, f
     return {name: of[name] for name in ("auc", "balanced_accuracy", "tpr", "tnr")}
 
 
-def chosen(table: pd.DataFrame) -> str:
-    """The best of candidates.csv, asked once, of those that keep to CIFAKE."""
-    return table[(table["asked"] == WAYS[0]) & (table["cifake"] >= CIFAKE_AIM)]["candidate"].iloc[0]
+def ranking(table: pd.DataFrame) -> list[str]:
+    """Those of candidates.csv that keep to CIFAKE, asked once, the best first."""
+    return table[(table["asked"] == WAYS[0]) & (table["cifake"] >= CIFAKE_AIM)]["candidate"].tolist()
 
 
 def said(part: Path) -> Path:
