@@ -13,12 +13,11 @@ import click
 import keras
 import numpy as np
 import pandas as pd
-from development import joined, learned, unseen
+from development import joined, learned, pretrained, unseen
 from make_baseline import BASELINE
 from scipy.special import expit
 
 from cifake_keras import models, protocol
-from cifake_keras.conditions import path, weights
 from cifake_keras.detector import model_card, saved_model
 from cifake_keras.evaluation.metrics import metrics
 from cifake_keras.evaluation.scorer import Scorer
@@ -124,19 +123,21 @@ def start(candidate: Candidate, data_dir: Path) -> keras.Model | None:
     """With ImageNet's weights, a network that has a place for them."""
     if candidate.classifier != "lite":
         return None
-    step = BACKBONES["efficientnet_lite0"]
-    backbone, network = path.build(step), models.build("lite", SEED)
-    backbone.load_weights(weights.prepared(step.weights, data_dir))
-    efficientnet_lite0.take_weights(network, backbone)
+    network = models.build("lite", SEED)
+    efficientnet_lite0.take_weights(network, pretrained(BACKBONES["efficientnet_lite0"], data_dir))
     return network
 
 
 def asked(network: keras.Model, images: ImageSet) -> Logits:
     """The logits of each way of asking."""
-    score = Scorer(network, {}, protocol.UNIT)
     mirrored = images.with_images(images.images(np.arange(len(images)))[:, :, ::-1])
-    once = score(images, ())
-    return dict(zip(WAYS, (once, (once + score(mirrored, ())) / 2), strict=True))
+    straight = once(network, images)
+    return dict(zip(WAYS, (straight, (straight + once(network, mirrored)) / 2), strict=True))
+
+
+def once(network: keras.Model, images: ImageSet) -> np.ndarray:
+    """The logits of images as they are."""
+    return Scorer(network, {}, protocol.UNIT)(images, ())
 
 
 def rates(images: ImageSet, logits: np.ndarray, threshold: float) -> dict[str, float | None]:

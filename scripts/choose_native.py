@@ -12,7 +12,7 @@ import click
 import numpy as np
 import pandas as pd
 import tensorflow as tf
-from development import validates
+from development import pretrained, validates
 from pictures import cut, drawn, halved, pictures
 from scipy.special import expit, logit
 from sklearn.linear_model import LogisticRegression
@@ -21,7 +21,6 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from cifake_keras.conditions import path, weights
 from cifake_keras.evaluation.metrics import metrics
 from cifake_keras.models import native
 from cifake_keras.models.backbones.efficientnet_lite0 import CHANNELS
@@ -78,9 +77,7 @@ class Features:
 
     def __init__(self, archives: Path, data_dir: Path):
         self._archives, self._data_dir = archives, data_dir
-        step = BACKBONES["efficientnet_lite0"]
-        self.backbone = path.build(step)
-        self.backbone.load_weights(weights.prepared(step.weights, data_dir))
+        self.backbone = pretrained(BACKBONES["efficientnet_lite0"], data_dir)
         network = native.statistics(self.backbone, STAGES)
         self._ask = tf.function(lambda images: network(images / 255, training=False), reduce_retracing=True)
 

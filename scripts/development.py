@@ -4,10 +4,12 @@ from collections.abc import Iterable
 from itertools import product
 from pathlib import Path
 
+import keras
 import numpy as np
 import pandas as pd
 
-from cifake_keras.protocol import FAKE, FAMILIES, KERNELS, SOURCES, TEST_PHOTOGRAPHS, TRAINING_PHOTOGRAPHS
+from cifake_keras.conditions import path, weights
+from cifake_keras.protocol import FAKE, FAMILIES, KERNELS, SOURCES, TEST_PHOTOGRAPHS, TRAINING_PHOTOGRAPHS, Step
 from cifake_keras.sources import prepared
 from cifake_keras.splits.composition import ImageSet
 
@@ -52,6 +54,13 @@ def balanced(images: ImageSet) -> ImageSet:
 def unseen(family: str, data_dir: Path) -> ImageSet:
     """The fakes of a family and the photographs of the tests, under all kernels."""
     return images_of([*FAMILIES[family], TEST_PHOTOGRAPHS], KERNELS, data_dir)
+
+
+def pretrained(step: Step, data_dir: Path) -> keras.Model:
+    """The network of a step, with the weights that were prepared for it. Raises UserError where there are none."""
+    network = path.build(step)
+    network.load_weights(weights.prepared(step.weights, data_dir))
+    return network
 
 
 def joined(*sets: ImageSet) -> ImageSet:

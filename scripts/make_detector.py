@@ -16,7 +16,7 @@ import keras
 import numpy as np
 import pandas as pd
 from calibration import calibrated, temperature
-from choose_detector import CANDIDATES, FITTED, SEED, WAYS, Candidate, asked, first, ranking, said, trained
+from choose_detector import CANDIDATES, FITTED, SEED, WAYS, Candidate, first, once, ranking, said, trained
 from development import joined, learned
 from scipy.special import expit
 
@@ -63,7 +63,7 @@ def scored(network: keras.Model, images: dict[str, ImageSet]) -> dict:
     found = {}
     for name, test in images.items():
         counts = {"n_real": int(np.sum(test.labels != FAKE)), "n_fake": int(np.sum(test.labels == FAKE))}
-        probability = expit(asked(network, test)[WAYS[0]])
+        probability = expit(once(network, test))
         found[name] = {"clean": publishing.scores_of(test.labels, probability, {"threshold": THRESHOLD, **counts})}
     return found
 
@@ -84,7 +84,7 @@ def counted(splits: dict[str, list[ImageSet]]) -> dict:
 
 def described(candidate: Candidate, rows: pd.DataFrame, ranked: list[str]) -> dict:
     """Its model card, but for what is measured of it. rows: those of the candidate, each family left out."""
-    weights, place = BACKBONES["efficientnet_lite0"].weights, ranked.index(candidate.name) + 1
+    place = ranked.index(candidate.name) + 1
     return {
         "model": "cifake_keras " + version("cifake-keras"),
         "task": "probability that a 32x32 image was made by a generator (positive class: FAKE)",
@@ -104,7 +104,7 @@ def described(candidate: Candidate, rows: pd.DataFrame, ranked: list[str]) -> di
         "precision": "float32",
         "in_sample": "cifake",
         "interval": "95%, over test images alone: what another training would change is not in it",
-        "weights": [{"name": weights.name, "origin": weights.origin, "licence": weights.licence, "seen": weights.seen}],
+        "weights": [publishing.credited(BACKBONES["efficientnet_lite0"].weights)],
         "development": rows[rows["asked"] == WAYS[0]].drop(columns=["candidate", "asked"]).to_dict("records"),
         "development_of": "Each family of fakes told by a detector trained without it, against photographs of "
         f"{TEST_PHOTOGRAPHS}, from which none is trained, resized to 32 pixels by each kernel. The candidate was "
@@ -122,6 +122,8 @@ def described(candidate: Candidate, rows: pd.DataFrame, ranked: list[str]) -> di
 def main(data_dir: Path, validation_files: Path | None, results_dir: Path, named: str | None, output: Path) -> None:
     """Train it, and write its SavedModel, LiteRT file and model card."""
     ranked = ranking(pd.read_csv(results_dir / "candidates.csv"))
+    if named and named not in ranked:
+        raise click.UsageError(f"{named} is none of those that may be chosen: {', '.join(ranked)}.")
     part = results_dir / "candidates" / f"{named or ranked[0]}.csv"
     candidate, answers = next(of for of in CANDIDATES if of.name == part.stem), pd.read_csv(said(part))
     try:
@@ -132,7 +134,7 @@ def main(data_dir: Path, validation_files: Path | None, results_dir: Path, named
         network = trained(candidate, joined(cifake.train, *[training] * TIMES), known, "on all", data_dir)
     except UserError as error:
         raise click.UsageError(str(error)) from error
-    logits, seen = asked(network, known)[WAYS[0]], (answers["label"].to_numpy(), answers["margin"].to_numpy())
+    logits, seen = once(network, known), (answers["label"].to_numpy(), answers["margin"].to_numpy())
     zero, divisor = best_threshold(known.labels, logits), temperature(*seen)
     network = moved(network, zero, divisor)
     about = {

@@ -27,6 +27,7 @@ from cifake_keras.models.backbones import efficientnet_lite0
 from cifake_keras.protocol import BACKBONES, FAMILIES, NATIVE, TEST_PHOTOGRAPHS, THRESHOLD, TRAINING_PHOTOGRAPHS
 from cifake_keras.runtime import files
 from cifake_keras.runtime.errors import UserError
+from cifake_keras.study import publishing
 
 BACKBONE = BACKBONES["efficientnet_lite0"]
 
@@ -85,7 +86,6 @@ def _layers(part: Pipeline) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def card(candidate: Candidate, answers: list[Answers], divisor: float) -> dict:
-    of = BACKBONE.weights
     return {
         "model": "cifake_keras " + version("cifake-keras"),
         "task": f"probability that a picture of {NATIVE.least} pixels a side or more was made by a generator "
@@ -98,7 +98,7 @@ def card(candidate: Candidate, answers: list[Answers], divisor: float) -> dict:
         "threshold_choice": "the best balanced accuracy on validation images of the training sources",
         **calibrated(*joined(answers), divisor),
         "data": {"fakes": list(itertools.chain(*FAMILIES.values())), "photographs": TRAINING_PHOTOGRAPHS},
-        "weights": [{"name": of.name, "origin": of.origin, "licence": of.licence, "seen": of.seen}],
+        "weights": [publishing.credited(BACKBONE.weights)],
         "development": list(rows(answers)),
         "development_of": "Each family of fakes told by a detector trained without it, against photographs of "
         f"{TEST_PHOTOGRAPHS}, from which none is trained: cut to 256 pixels, or halved from 384, and compressed as "

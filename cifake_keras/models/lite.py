@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0's first four stages, whose first convolution leaves an image its size: 253,985 parameters.
+"""EfficientNet-Lite0's first four stages, whose first convolution leaves an image its size: 262,257 parameters.
 
 What 32 px hold of a generator is fine: a network that halves them at once sees less of it. Weights are fresh; those of
 ImageNet, which `efficientnet_lite0.take_weights` gives it, are a better start.

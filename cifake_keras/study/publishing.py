@@ -8,7 +8,7 @@ import numpy as np
 from cifake_keras import protocol
 from cifake_keras.detector import formats, litert, model_card, saved_model
 from cifake_keras.evaluation import metrics, statistics
-from cifake_keras.protocol import FAKE, Condition, seen_by
+from cifake_keras.protocol import FAKE, Condition, Weights, seen_by
 from cifake_keras.records import cells, finished, predictions
 from cifake_keras.records.cells import Cell
 from cifake_keras.records.examples import EXAMPLES
@@ -134,8 +134,13 @@ def card_of(folder: Path, recorded: dict) -> dict:
 def _weights_of(condition: Condition) -> dict[str, list[dict[str, str]]]:
     """Those that networks of its steps come with: whence, under which licence, and what they have seen."""
     weights = dict.fromkeys(step.weights for step in condition.needed if step.weights)
-    listed = [{"name": of.name, "origin": of.origin, "licence": of.licence, "seen": of.seen} for of in weights if of]
+    listed = [credited(of) for of in weights if of]
     return {"weights": listed} if listed else {}
+
+
+def credited(weights: Weights) -> dict[str, str]:
+    """What a card says of weights of others."""
+    return {"name": weights.name, "origin": weights.origin, "licence": weights.licence, "seen": weights.seen}
 
 
 def _with_intervals(folder: Path, tests: dict) -> dict:
@@ -171,7 +176,7 @@ def _intervals(labels: np.ndarray, probability: np.ndarray, scores: dict) -> dic
 
 
 def write_detector(results_dir: Path, phase: str, condition: Condition, target: Path) -> float:
-    """Writes the SavedModel of a condition's best cell and beside it its LiteRT file, as they come with the package.
+    """Writes the SavedModel of a condition's best cell and beside it its LiteRT file, as they come with the repository.
 
     Returns the largest difference of their probabilities. Raises UserError where no such cell is finished, or where
     the condition has networks beside the classifier, which its cells do not hold.
