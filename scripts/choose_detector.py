@@ -1,7 +1,7 @@
 """Chooses the detector of 32 px by the rule of docs/protocol.md: candidates are trained with each family left out.
 
-Below results/detectors each candidate has a CSV, which is not made again, and what it said of images that it had not
-seen; candidates.csv is their summary. A candidate that sees more than CIFAKE sees the other families' fakes and
+Below results/detectors each candidate and seed has a CSV, which is not made again, and what it said of images that it
+had not seen; candidates.csv is their summary. A candidate that sees more than CIFAKE sees the other families' fakes and
 photographs, under all kernels.
 """
 
@@ -68,7 +68,7 @@ FITTED = {
 }
 
 
-def measured(candidate: Candidate, cifake: PhaseImages, data_dir: Path) -> tuple[list[dict], pd.DataFrame]:
+def measured(candidate: Candidate, seed: int, cifake: PhaseImages, data_dir: Path) -> tuple[list[dict], pd.DataFrame]:
     """A row a family, way of asking and kernel, of the candidate that has not seen the family; and its answers."""
     network, rows, answers = published() if candidate.published else None, [], []
     for family in FAMILIES:
@@ -77,10 +77,11 @@ def measured(candidate: Candidate, cifake: PhaseImages, data_dir: Path) -> tuple
         known = joined(own, validation) if candidate.native else own
         if candidate.native or network is None:
             images = joined(cifake.train, training) if candidate.native else cifake.train
-            network = trained(candidate, images, known, f"without {family}", data_dir)
-        common = {"candidate": candidate.name, "family": family, "parameters": network.count_params()}
+            network = trained(candidate, images, known, f"without {family}", data_dir, seed)
+        common = {"candidate": candidate.name, "seed": seed, "family": family, "parameters": network.count_params()}
         test = unseen(family, data_dir)
-        of_known, of_own, of_test = (asked(network, images) for images in (known, own, test))
+        of_known, of_test = (asked(network, images) for images in (known, test))
+        of_own = {way: logits[: len(own)] for way, logits in of_known.items()}
         thresholds = {way: best_threshold(known.labels, of_known[way]) for way in WAYS}
         rows += [common | row for row in rated(own, of_own, test, of_test, thresholds)]
         margins = of_test[WAYS[0]] - thresholds[WAYS[0]]
@@ -110,20 +111,22 @@ def first(images: ImageSet, count: int) -> ImageSet:
     return images.subset(np.random.default_rng(SEED).permutation(len(images))[:count])
 
 
-def trained(candidate: Candidate, images: ImageSet, validation: ImageSet, title: str, data_dir: Path) -> keras.Model:
+def trained(
+    candidate: Candidate, images: ImageSet, validation: ImageSet, title: str, data_dir: Path, seed: int
+) -> keras.Model:
     session = Session(f"{candidate.name} {title}", "float32")
-    condition, fitted = CONDITIONS[candidate.condition], FITTED[candidate.classifier]
+    condition, fitted, begun = CONDITIONS[candidate.condition], FITTED[candidate.classifier], None
+    if candidate.classifier == "lite":
+        begun = start(seed, data_dir)
     ((network, _),) = classifiers.train(
-        images, validation, condition, candidate.classifier, {}, [fitted], SEED, session, start(candidate, data_dir)
+        images, validation, condition, candidate.classifier, {}, [fitted], seed, session, begun
     )
     return network
 
 
-def start(candidate: Candidate, data_dir: Path) -> keras.Model | None:
-    """With ImageNet's weights, a network that has a place for them."""
-    if candidate.classifier != "lite":
-        return None
-    network = models.build("lite", SEED)
+def start(seed: int, data_dir: Path) -> keras.Model:
+    """The network that has a place for ImageNet's weights, with them."""
+    network = models.build("lite", seed)
     efficientnet_lite0.take_weights(network, pretrained(BACKBONES["efficientnet_lite0"], data_dir))
     return network
 
@@ -145,9 +148,9 @@ def rates(images: ImageSet, logits: np.ndarray, threshold: float) -> dict[str, f
     return {name: of[name] for name in ("auc", "balanced_accuracy", "tpr", "tnr")}
 
 
-def ranking(table: pd.DataFrame) -> list[str]:
-    """Those of candidates.csv that keep to CIFAKE, asked once, the best first."""
-    return table[(table["asked"] == WAYS[0]) & (table["cifake"] >= CIFAKE_AIM)]["candidate"].tolist()
+def part_of(results_dir: Path, candidate: str, seed: int) -> Path:
+    """Where its rows are."""
+    return results_dir / "candidates" / f"{candidate}_{seed}.csv"
 
 
 def said(part: Path) -> Path:
@@ -155,8 +158,14 @@ def said(part: Path) -> Path:
     return part.with_name(f"{part.stem}.answers.csv.gz")
 
 
+def chosen(table: pd.DataFrame) -> str:
+    """By the rule: of those in candidates.csv within one standard error of the best, the steadiest between kernels."""
+    near = table[table["behind"] <= table["standard_error"]]
+    return near.loc[near["tnr_range"].idxmin(), "candidate"]
+
+
 def summary(rows: pd.DataFrame) -> pd.DataFrame:
-    """A row a candidate and way of asking: means over families; under the worst kernel, and over all."""
+    """A row a candidate and way of asking: means over families and seeds; under the worst kernel, and over all."""
     keys = ["candidate", "asked", "parameters"]
     by_kernel = rows.groupby([*keys, "kernel"], sort=False)[["auc", "balanced_accuracy", "tnr"]].mean()
     of = by_kernel.groupby(keys, sort=False)
@@ -169,9 +178,24 @@ def summary(rows: pd.DataFrame) -> pd.DataFrame:
             "tnr_range": of["tnr"].max() - of["tnr"].min(),
             "cifake": rows.groupby(keys, sort=False)["cifake"].mean(),
             "families": rows.groupby(keys, sort=False)["family"].nunique(),
+            "seeds": rows.groupby(keys, sort=False)["seed"].nunique(),
         }
-    )
-    return table.sort_values("balanced_accuracy_worst_kernel", ascending=False).reset_index()
+    ).reset_index()
+    kept = table[(table["asked"] == WAYS[0]) & (table["cifake"] >= CIFAKE_AIM)]["candidate"]
+    table = table.merge(behind(rows[(rows["asked"] == WAYS[0]) & rows["candidate"].isin(kept)]), "left")
+    return table.sort_values("balanced_accuracy_worst_kernel", ascending=False, ignore_index=True)
+
+
+def behind(rows: pd.DataFrame) -> pd.DataFrame:
+    """How far candidates that may be chosen are from the best of them, each under its worst kernel.
+
+    rows: those of one way of asking. The standard error is that of differences paired by family and seed.
+    """
+    rates = rows.pivot(index=["asked", "family", "seed"], columns=["candidate", "kernel"], values="balanced_accuracy")
+    worst = rates[rates.mean().groupby("candidate").idxmin()].droplevel("kernel", axis=1)
+    differences = worst.rsub(worst[worst.mean().idxmax()], axis=0)
+    of = pd.DataFrame({"behind": differences.mean(), "standard_error": differences.sem()})
+    return of.reset_index().assign(asked=rows["asked"].iloc[0])
 
 
 @click.command()
@@ -180,8 +204,9 @@ def summary(rows: pd.DataFrame) -> pd.DataFrame:
 @click.option("--results-dir", type=click.Path(path_type=Path), default="results/detectors", show_default=True)
 @click.option("--share", type=click.FloatRange(0, 1), default=0.2, show_default=True, help="Of CIFAKE's images.")
 @click.option("--candidate", "names", multiple=True, type=click.Choice([of.name for of in CANDIDATES]))
+@click.option("--seed", type=click.IntRange(min=1), default=SEED, show_default=True)
 def main(
-    data_dir: Path, validation_files: Path | None, results_dir: Path, share: float, names: tuple[str, ...]
+    data_dir: Path, validation_files: Path | None, results_dir: Path, share: float, names: tuple[str, ...], seed: int
 ) -> None:
     """Trains what is not there yet, of all candidates or those named, and writes the summary of what is."""
     try:
@@ -189,9 +214,9 @@ def main(
         listed = composition.read_validation_files(validation_files)
         cifake = composition.compose(phase, "available", data_dir, validation_files=listed)
         for candidate in (of for of in CANDIDATES if of.name in names or not names):
-            part = results_dir / "candidates" / f"{candidate.name}.csv"
+            part = part_of(results_dir, candidate.name, seed)
             if not part.exists():
-                rows, answers = measured(candidate, cifake, data_dir)
+                rows, answers = measured(candidate, seed, cifake, data_dir)
                 with files.replacing(said(part)) as temporary:
                     answers.to_csv(temporary, index=False, float_format="%.4f", compression=COMPRESSION)
                 files.write_text(part, pd.DataFrame(rows).to_csv(index=False, float_format="%.6f"))

@@ -1,27 +1,28 @@
 """The detector of 32 px that comes with the package: the candidate that was chosen, trained on all.
 
-python scripts/make_detector.py --candidate lite_resampled --validation-files FOLDER_OF_THE_AUTHORS_LISTS
+python scripts/make_detector.py --validation-files FOLDER_OF_THE_AUTHORS_LISTS
 
-Of docs/protocol.md's rule it is the last step: the best of results/detectors/candidates.csv, asked once, or the one
-that is named (docs/thumbnails.md says why), learns from all of CIFAKE and from the fakes of all families. The boundary
-of validation becomes 0.5. Temperature and verdicts go by what the candidate said of each family that it had not seen.
+Of docs/protocol.md's rule it is the last step: the one that results/detectors/candidates.csv chooses learns from all of
+CIFAKE and from the fakes of all families. The boundary of validation becomes 0.5. Temperature and verdicts go by what
+the candidate said of each family that it had not seen.
 """
 
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
+import bundle
 import click
 import keras
 import numpy as np
 import pandas as pd
 from calibration import calibrated, temperature
-from choose_detector import CANDIDATES, FITTED, SEED, WAYS, Candidate, first, once, ranking, said, trained
+from choose_detector import CANDIDATES, FITTED, SEED, WAYS, Candidate, chosen, first, once, part_of, said, trained
 from development import joined, learned
 from scipy.special import expit
 
 from cifake_keras import protocol
-from cifake_keras.detector import PRETRAINED, formats, litert, model_card, saved_model
+from cifake_keras.detector import PRETRAINED, saved_model
 from cifake_keras.protocol import (
     BACKBONES,
     CONDITIONS,
@@ -31,7 +32,6 @@ from cifake_keras.protocol import (
     THRESHOLD,
 )
 from cifake_keras.report.evidence import best_threshold
-from cifake_keras.runtime import files
 from cifake_keras.runtime.errors import UserError
 from cifake_keras.splits import composition
 from cifake_keras.splits.composition import ImageSet
@@ -82,16 +82,15 @@ def counted(splits: dict[str, list[ImageSet]]) -> dict:
     return {**totals, "data": [{"name": name, "splits": of} for name, of in data.items()]}
 
 
-def described(candidate: Candidate, rows: pd.DataFrame, ranked: list[str]) -> dict:
+def described(candidate: Candidate, rows: pd.DataFrame) -> dict:
     """Its model card, but for what is measured of it. rows: those of the candidate, each family left out."""
-    place = ranked.index(candidate.name) + 1
     return {
         "model": "cifake_keras " + version("cifake-keras"),
         "task": "probability that a 32x32 image was made by a generator (positive class: FAKE)",
         "trained_on": "real data",
         "candidate": candidate.name,
-        "chosen": f"number {place} of {len(ranked)} candidates by balanced accuracy under the worst kernel, "
-        "with each family of fakes left out (docs/thumbnails.md)",
+        "chosen": "the steadiest between kernels of those within one standard error of the best balanced accuracy "
+        "under the worst kernel, with each family of fakes left out (docs/protocol.md)",
         "threshold": THRESHOLD,
         "threshold_choice": "the best balanced accuracy on validation images of the training sources",
         "preset": PRESET,
@@ -105,7 +104,7 @@ def described(candidate: Candidate, rows: pd.DataFrame, ranked: list[str]) -> di
         "in_sample": "cifake",
         "interval": "95%, over test images alone: what another training would change is not in it",
         "weights": [publishing.credited(BACKBONES["efficientnet_lite0"].weights)],
-        "development": rows[rows["asked"] == WAYS[0]].drop(columns=["candidate", "asked"]).to_dict("records"),
+        "development": rows[rows["asked"] == WAYS[0]].drop(columns=["candidate", "seed", "asked"]).to_dict("records"),
         "development_of": "Each family of fakes told by a detector trained without it, against photographs of "
         f"{TEST_PHOTOGRAPHS}, from which none is trained, resized to 32 pixels by each kernel. The candidate was "
         "chosen on these numbers; verdicts and temperature go by the same answers.",
@@ -117,39 +116,32 @@ def described(candidate: Candidate, rows: pd.DataFrame, ranked: list[str]) -> di
 @click.option("--data-dir", type=click.Path(path_type=Path), default="paper/data", show_default=True)
 @click.option("--validation-files", type=click.Path(path_type=Path), help="Folder of the authors' validation lists.")
 @click.option("--results-dir", type=click.Path(path_type=Path), default="results/detectors", show_default=True)
-@click.option("--candidate", "named", type=click.Choice([of.name for of in CANDIDATES if not of.published]))
 @click.option("--output", type=click.Path(path_type=Path), default=PRETRAINED)
-def main(data_dir: Path, validation_files: Path | None, results_dir: Path, named: str | None, output: Path) -> None:
+def main(data_dir: Path, validation_files: Path | None, results_dir: Path, output: Path) -> None:
     """Train it, and write its SavedModel, LiteRT file and model card."""
-    ranked = ranking(pd.read_csv(results_dir / "candidates.csv"))
-    if named and named not in ranked:
-        raise click.UsageError(f"{named} is none of those that may be chosen: {', '.join(ranked)}.")
-    part = results_dir / "candidates" / f"{named or ranked[0]}.csv"
-    candidate, answers = next(of for of in CANDIDATES if of.name == part.stem), pd.read_csv(said(part))
+    name = chosen(pd.read_csv(results_dir / "candidates.csv"))
+    candidate, part = next(of for of in CANDIDATES if of.name == name), part_of(results_dir, name, SEED)
+    answers = pd.read_csv(said(part))
     try:
         listed = composition.read_validation_files(validation_files)
         cifake = composition.compose(protocol.phases(PRESET)[PHASE], PRESET, data_dir, validation_files=listed)
         training, validation = learned(None, data_dir)
         known = joined(first(cifake.validation, len(validation)), validation)
-        network = trained(candidate, joined(cifake.train, *[training] * TIMES), known, "on all", data_dir)
+        network = trained(candidate, joined(cifake.train, *[training] * TIMES), known, "on all", data_dir, SEED)
     except UserError as error:
         raise click.UsageError(str(error)) from error
     logits, seen = once(network, known), (answers["label"].to_numpy(), answers["margin"].to_numpy())
     zero, divisor = best_threshold(known.labels, logits), temperature(*seen)
     network = moved(network, zero, divisor)
     about = {
-        **described(candidate, pd.read_csv(part), ranked),
+        **described(candidate, pd.read_csv(part)),
         **counted({"train": [cifake.train, training], "validation": [cifake.validation, validation]}),
         "validation_accuracy": round(float(((logits >= zero) == (known.labels == FAKE)).mean()), 4),
         "tests": scored(network, cifake.tests),
         **calibrated(*seen, divisor),
     }
-    with files.replacing(output) as temporary:
-        saved_model.write(temporary, CONDITIONS[candidate.condition], network, {}, KERNELS[0], about)
-        difference = formats.write(temporary, "litert", temporary / litert.FILE)
-        (temporary / "assets").rmdir()  # git keeps no empty folder
-        model_card.write(temporary, about)
-    click.echo(f"{output}: LiteRT's probabilities differ from the SavedModel's by at most {difference:.2g}")
+    condition = CONDITIONS[candidate.condition]
+    bundle.write(output, about, lambda folder: saved_model.write(folder, condition, network, {}, KERNELS[0], about))
 
 
 if __name__ == "__main__":

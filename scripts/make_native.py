@@ -11,6 +11,7 @@ import itertools
 from importlib.metadata import version
 from pathlib import Path
 
+import bundle
 import click
 import keras
 import numpy as np
@@ -21,11 +22,10 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
-from cifake_keras.detector import PRETRAINED_NATIVE, formats, litert, model_card, saved_model
+from cifake_keras.detector import PRETRAINED_NATIVE, saved_model
 from cifake_keras.models import native
 from cifake_keras.models.backbones import efficientnet_lite0
 from cifake_keras.protocol import BACKBONES, FAMILIES, NATIVE, TEST_PHOTOGRAPHS, THRESHOLD, TRAINING_PHOTOGRAPHS
-from cifake_keras.runtime import files
 from cifake_keras.runtime.errors import UserError
 from cifake_keras.study import publishing
 
@@ -127,12 +127,7 @@ def main(archives: Path, data_dir: Path, results_dir: Path, output: Path) -> Non
     divisor = temperature(*joined(answers))
     network = assembled(made, boundary(made, known), divisor, features.backbone)
     about = card(candidate, answers, divisor)
-    with files.replacing(output) as temporary:
-        saved_model.write_native(temporary, network, about)
-        difference = formats.write(temporary, "litert", temporary / litert.FILE)
-        (temporary / "assets").rmdir()  # git keeps no empty folder
-        model_card.write(temporary, about)
-    click.echo(f"{output}: LiteRT's probabilities differ from the SavedModel's by at most {difference:.2g}")
+    bundle.write(output, about, lambda folder: saved_model.write_native(folder, network, about))
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from cifake_keras import protocol
-from cifake_keras.detector import formats, litert, model_card, saved_model
+from cifake_keras.detector import model_card, saved_model
 from cifake_keras.evaluation import metrics, statistics
 from cifake_keras.protocol import FAKE, Condition, Weights, seen_by
 from cifake_keras.records import cells, finished, predictions
@@ -173,23 +173,3 @@ def _intervals(labels: np.ndarray, probability: np.ndarray, scores: dict) -> dic
     area = statistics.estimate(statistics.auc_values(probability[None], fake, weights), fake, weights)
     estimates = metrics.estimates(right, labels) | {"auc": area}
     return {name: np.clip(estimate.interval, 0, 1).round(4).tolist() for name, estimate in estimates.items()}
-
-
-def write_detector(results_dir: Path, phase: str, condition: Condition, target: Path) -> float:
-    """Writes the SavedModel of a condition's best cell and beside it its LiteRT file, as they come with the repository.
-
-    Returns the largest difference of their probabilities. Raises UserError where no such cell is finished, or where
-    the condition has networks beside the classifier, which its cells do not hold.
-    """
-    best = best_cell(results_dir, phase, condition.name)
-    if not best or any(step.network for step in condition.steps):
-        raise UserError(
-            f"{results_dir} has no finished cell of {phase} {condition.name} with a network of its own alone."
-        )
-    folder, recorded = best
-    card, network = card_of(*best), read_classifier(folder, recorded["classifier"])
-    with files.replacing(target) as temporary:
-        saved_model.write(temporary, condition, network, {}, recorded["kernel"], card)
-        difference = formats.write(temporary, "litert", temporary / litert.FILE)
-        model_card.write(temporary, card)
-    return difference

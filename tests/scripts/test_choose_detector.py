@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from choose_detector import summary
+from choose_detector import CIFAKE_AIM, WAYS, chosen, summary
 from development import learned, unseen
 from support import noise_png, write_zip
 
@@ -62,14 +62,37 @@ def test_the_pixels_are_those_of_their_kernel(data_dir):
     assert np.array_equal(images.images(places)[:10], expected)
 
 
+def told(candidate: str, family: str, kernel: str, value: float, tnr: float = 0.5, **more) -> dict:
+    """A row of a candidate's table."""
+    common = {"asked": WAYS[0], "seed": 1, "parameters": 1, "auc": 0.5, "cifake": CIFAKE_AIM}
+    rates = {"balanced_accuracy": value, "tnr": tnr}
+    return common | {"candidate": candidate, "family": family, "kernel": kernel} | rates | more
+
+
 def test_a_candidate_is_judged_under_its_worst_kernel():
     """Means over families come first."""
     rated = {("nearest", "a"): 0.5, ("nearest", "b"): 0.7, ("box", "a"): 0.9, ("box", "b"): 0.5}
-    common = {"candidate": "one", "asked": "once", "parameters": 1, "auc": 0.5, "tnr": 0.5, "cifake": 0.9}
-    rows = pd.DataFrame(
-        common | {"kernel": kernel, "family": family, "balanced_accuracy": value}
-        for (kernel, family), value in rated.items()
-    )
-    (row,) = summary(rows).to_dict("records")
+    rows = (told("one", family, kernel, value) for (kernel, family), value in rated.items())
+    (row,) = summary(pd.DataFrame(rows)).to_dict("records")
     assert row["balanced_accuracy_worst_kernel"] == pytest.approx(0.6)
     assert (row["balanced_accuracy"], row["families"]) == (pytest.approx(0.65), 2)
+
+
+@pytest.mark.parametrize(
+    ("gains", "aim", "name"),
+    [
+        ((0.02, -0.005), CIFAKE_AIM, "steady"),
+        ((0.02, 0.02), CIFAKE_AIM, "best"),
+        ((0.02, 0.02), 0.5, "steady"),
+    ],
+    ids=["within one standard error", "beyond it", "the best forgets CIFAKE"],
+)
+def test_of_those_near_the_best_the_steadiest_between_kernels_is_chosen(gains, aim, name):
+    """gains: what the best has more, of two families."""
+    rows = [
+        told(candidate, family, kernel, value, tnr, cifake=cifake)
+        for family, gain in zip("ab", gains, strict=True)
+        for candidate, value, moves, cifake in (("steady", 0.7, 0.1, CIFAKE_AIM), ("best", 0.7 + gain, 0.2, aim))
+        for kernel, tnr in (("box", 0.5), ("nearest", 0.5 + moves))
+    ]
+    assert chosen(summary(pd.DataFrame(rows))) == name

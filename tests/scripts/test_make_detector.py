@@ -1,8 +1,7 @@
-"""How the detector of 32 px is chosen, and what its model card says."""
+"""The logits of the detector of 32 px, and what its model card says."""
 
 import numpy as np
 import pandas as pd
-from choose_detector import CIFAKE_AIM, ranking
 from learning import image_set
 from make_detector import counted, moved, scored
 
@@ -11,11 +10,6 @@ from cifake_keras.protocol import KERNELS
 from cifake_keras.splits.composition import ImageSet
 
 IMAGES = np.random.default_rng(0).random((4, 32, 32, 3), np.float32)
-
-
-def test_candidates_that_keep_to_cifake_are_ranked_as_they_stand_asked_once():
-    rows = [("a", "once", 0.9), ("b", "with its mirror image", 0.95), ("b", "once", CIFAKE_AIM), ("c", "once", 0.99)]
-    assert ranking(pd.DataFrame(rows, columns=["candidate", "asked", "cifake"])) == ["b", "c"]
 
 
 def test_logits_are_moved_and_divided():
