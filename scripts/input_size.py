@@ -1,4 +1,6 @@
-"""What 32 pixels cost: how well fakes of unknown families are told by input size, results/detectors/size.csv and .svg.
+"""What 32 pixels cost: how well fakes of unknown families are told by input size.
+
+results/detectors/size.csv, and results/figures/input_size, which `cifake-keras report` shows.
 
 Of each development picture the middle 256 pixels as JPEG of quality 75, as its source is prepared, are resized to a
 size, or cropped to it; a frozen backbone's statistics and a linear probe, and the paper's network at 32 pixels, learn
@@ -23,6 +25,7 @@ from pictures import cut, pictures
 from cifake_keras import models
 from cifake_keras.evaluation import statistics
 from cifake_keras.protocol import FAKE, FAMILIES, IMAGE_SIZE, KERNELS, NATIVE_SIZE, REAL, TEST_PHOTOGRAPHS
+from cifake_keras.report import figures
 from cifake_keras.runtime import files
 from cifake_keras.runtime.errors import UserError
 from cifake_keras.runtime.progress import track
@@ -152,27 +155,31 @@ def auc(values: np.ndarray, strata: np.ndarray, weights: np.ndarray) -> dict[str
 
 def figure(table: pd.DataFrame) -> Figure:
     """Mean AUC by size, with intervals; the paper's network as points beside the curves."""
-    drawn = Figure(figsize=(6.4, 4), layout="constrained")
-    axes = drawn.add_subplot(xscale="log", xlabel="pixels a side", ylabel="AUC, mean over families left out")
+    drawn = Figure(figsize=(4.2, 3.0), facecolor="white", layout="constrained")
+    drawn.suptitle("Families left out, by input size", fontsize=9, weight="bold", x=0.01, ha="left")
+    axes = drawn.add_subplot(xscale="log")
+    axes.set_xlabel("pixels a side", fontsize=7)
+    axes.set_ylabel("AUC, mean over families left out", fontsize=7)
     for (network, way), rows in table[table["family"] == "mean"].groupby(["network", "way"]):
         style = "o-" if network == "frozen features" else "s"
         axes.errorbar(
-            rows["size"], rows["auc"], rows["auc_half_width"], fmt=style, capsize=3, label=f"{network}, {way}"
-        )
+            rows["size"], rows["auc"], rows["auc_half_width"],
+            fmt=style, ms=3, lw=1, capsize=2, label=f"{network}, {way}",
+        )  # fmt: skip
     axes.set_xticks(SIZES, map(str, SIZES))
     axes.minorticks_off()
-    axes.grid(alpha=0.3)
-    axes.legend(fontsize="small")
+    axes.tick_params(labelsize=7)
+    drawn.legend(loc="outside lower center", ncols=3, fontsize=6)
     return drawn
 
 
 @click.command()
 @click.option("--archives", type=click.Path(path_type=Path, exists=True), default="archives", show_default=True)
 @click.option("--data-dir", type=click.Path(path_type=Path), default="paper/data", show_default=True)
-@click.option("--results-dir", type=click.Path(path_type=Path), default="results/detectors", show_default=True)
+@click.option("--results-dir", type=click.Path(path_type=Path), default="results", show_default=True)
 def main(archives: Path, data_dir: Path, results_dir: Path) -> None:
     """Measure every system that is not yet in the table."""
-    path = results_dir / "size.csv"
+    path = results_dir / "detectors" / "size.csv"
     table = pd.read_csv(path) if path.exists() else pd.DataFrame(columns=list(KEY))
     try:
         of, listed = Pictures(archives, data_dir), list(systems(Features(archives, data_dir)))
@@ -184,8 +191,7 @@ def main(archives: Path, data_dir: Path, results_dir: Path) -> None:
     except UserError as error:
         raise click.UsageError(str(error)) from error
     print(table[table["family"] == "mean"].to_string(index=False))
-    with files.replacing(results_dir / "size.svg") as temporary:
-        figure(table).savefig(temporary, format="svg")
+    figures.save(figure(table), results_dir / "figures" / "input_size")
 
 
 if __name__ == "__main__":

@@ -47,6 +47,11 @@ CAPTIONS = {
         for number in form.SALIENCY.values()
     },
     "diversity": DIVERSITY,
+    "input_size": Caption(
+        "AUC by input size",
+        "Each family of Stable Diffusion's fakes told by what learned from the others, of the same pictures made "
+        "smaller or cropped (docs/native.md). Bars are 95% intervals over pictures.",
+    ),
     **{f"{name}_{phase}": chart.caption for name, chart in CHARTS.items() for phase in form.SALIENCY},
 }
 
@@ -101,6 +106,7 @@ def parts(preset: str) -> tuple[Part, ...]:
         ),
         Part("More diverse training sets", tuple(phases), (_DIVERSITY,), ("diversity",)),
         Part("Systems", (protocol.SYSTEMS_PHASE,), (_SYSTEMS, named["generators"])),
+        Part("What 32 pixels cost", (), (), ("input_size",)),
     )
 
 
