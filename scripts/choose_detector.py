@@ -134,8 +134,9 @@ def start(seed: int, data_dir: Path) -> keras.Model:
 def asked(network: keras.Model, images: ImageSet) -> Logits:
     """The logits of each way of asking."""
     mirrored = images.with_images(images.images(np.arange(len(images)))[:, :, ::-1])
-    straight = once(network, images)
-    return dict(zip(WAYS, (straight, (straight + once(network, mirrored)) / 2), strict=True))
+    score = Scorer(network, {}, protocol.UNIT)  # compiles once for both
+    straight = score(images, ())
+    return dict(zip(WAYS, (straight, (straight + score(mirrored, ())) / 2), strict=True))
 
 
 def once(network: keras.Model, images: ImageSet) -> np.ndarray:
