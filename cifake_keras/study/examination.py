@@ -100,9 +100,13 @@ class ExaminedPhase(PhaseRun):
             say(f"{self.phase.title}, test {test.title}: {counts}{without}")
 
     def paths(self, cell: Cell) -> dict[str, Steps]:
-        """Its own, and those of the paper that it can take: a grid of the plain conditions alone has no autoencoder."""
+        """Its own, and those of the paper that it can take: a grid of the plain conditions alone has no autoencoder.
+
+        A head on a backbone has its own alone, as each other would need the features of all test images.
+        """
         conditions = {name: self.condition(replace(cell, condition=name)) for name in protocol.CONDITIONS}
-        wanted = protocol.paths(conditions[name] for name in (*protocol.PAPER_CONDITIONS, cell.condition)).values()
+        others = () if end_in_features(conditions[cell.condition].steps) else protocol.PAPER_CONDITIONS
+        wanted = protocol.paths(conditions[name] for name in (*others, cell.condition)).values()
         named = protocol.paths(conditions.values())
         return {name: path for name, path in named.items() if path in wanted and all(map(self._is_there, path))}
 
@@ -208,7 +212,7 @@ class ExaminationTask(Task):
         super().__init__(phase, f"{cell} examined", cells.examination_folder(phase.settings.results_dir, cell))
         self.phase: ExaminedPhase = phase
         self.cell, self.condition, self.paths = cell, phase.condition(cell), phase.paths(cell)
-        # Features are no image that a map could show, and each alteration would need those of all test images.
+        # Features are no image that a map could show, and each alteration would need those of all test images, too.
         self.thorough = phase.phase.thorough and not end_in_features(self.condition.steps)
         self.alterations = phase.alterations if self.thorough else []
         self.methods = list(saliency.METHODS) if self.thorough else []

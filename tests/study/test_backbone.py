@@ -72,11 +72,16 @@ def test_the_savedmodel_holds_the_whole_path(study, tmp_path):
         detector.explain(np.zeros((32, 32, 3), np.uint8))
 
 
+def test_an_examination_asks_for_no_features_of_other_paths(study):
+    phase = examination.ExaminedPhase("phase1", study)
+    assert phase.paths(replace(CELLS[0], condition="baseline")).keys() == {"baseline"}
+
+
 def test_an_examination_has_scores_and_no_saliency(study):
     examination.run(CELLS[:1], study, Local(1))
     folder = cells.examination_folder(study.results_dir, CELLS[0])
     scores = Scores.read(folder / cells.SCORES)
-    assert {"baseline", "perturbed"} <= scores.paths.keys() and not scores.altered
+    assert scores.paths.keys() == {"baseline", "perturbed"} and not scores.altered
     rows = pd.read_csv(CELLS[0].folder(study.results_dir) / "predictions.csv").query("evaluation == 'matched'")
     logits = scores.paths["perturbed"][: len(rows)]
     np.testing.assert_allclose(1 / (1 + np.exp(-logits)), rows["probability_fake"], atol=2e-3)
