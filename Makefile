@@ -74,9 +74,9 @@ paper-available: $(INSTALLED)
 systems: CONDITIONS = autoencoder_augmented autoencoder_augmented_taef2 ensemble_augmented reconstructions_as_fakes \
 	reconstructions_as_fakes_taef2 taef2 taef2_64
 systems: SMALL = $(PUBLISHED) --phase diverse0
-systems: HEADS = --classifier 'clip_vit_b16_112_*'
+systems: HEADS = --classifier 'clip_vit_b16_112_*' --classifier 'efficientnet_lite0_*'
 systems: $(INSTALLED)
-	for name in taef2 clip_vit_b16; do $(BIN)/cifake-keras data prepare weights $$name \
+	for name in taef2 clip_vit_b16 efficientnet_lite0; do $(BIN)/cifake-keras data prepare weights $$name \
 		$(if $(WEIGHTS),--from $(WEIGHTS)/$$name) --data-dir $(PAPER)/data || exit; done
 	$(BIN)/cifake-keras run-grid $(SMALL) $(SAVED) $(CONDITIONS:%=--condition %) --recipe equal --no-sweep
 	$(BIN)/cifake-keras run-grid $(SMALL) $(SAVED) $(HEADS) --condition baseline --recipe equal --no-sweep

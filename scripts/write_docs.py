@@ -98,7 +98,11 @@ def fetched(step: protocol.Step) -> str:
 
 
 HEADS = [
-    *(f"clip_vit_b16_112_{head}" for head in ("linear", "neighbours", "dense", "random_linear")),
+    *(
+        f"{backbone}_{head}"
+        for backbone in ("clip_vit_b16_112", "efficientnet_lite0")
+        for head in ("linear", "neighbours", "dense", "random_linear")
+    ),
     *(f"{name}_linear" for name, step in protocol.BACKBONES.items() if fetched(step)),
 ]
 
