@@ -212,7 +212,7 @@ class ExaminationTask(Task):
         super().__init__(phase, f"{cell} examined", cells.examination_folder(phase.settings.results_dir, cell))
         self.phase: ExaminedPhase = phase
         self.cell, self.condition, self.paths = cell, phase.condition(cell), phase.paths(cell)
-        # Features are no image that a map could show, and each alteration would need those of all test images, too.
+        # Features are no image that a map could show, and each alteration would need those of all test images.
         self.thorough = phase.phase.thorough and not end_in_features(self.condition.steps)
         self.alterations = phase.alterations if self.thorough else []
         self.methods = list(saliency.METHODS) if self.thorough else []
