@@ -35,7 +35,12 @@ from cifake_keras.training.fitting import Session, diverged
 
 
 class Task(ABC):
-    """One piece of work; see executors.Job for `folder`, `claim`, `done`, `needs` and `run`."""
+    """One piece of work; see executors.Job for `folder`, `claim`, `done`, `needs` and `run`.
+
+    free: the settings in which work that is done may differ from that which is wanted.
+    """
+
+    free: tuple[str, ...] = ()
 
     def __init__(self, phase: PhaseRun, title: str, folder: Path):
         self.phase, self.title, self.folder = phase, title, folder
@@ -43,7 +48,7 @@ class Task(ABC):
 
     def done(self) -> bool:
         """Raises UserError where it was done with other settings."""
-        return cells.is_done(self.folder, self.config())
+        return cells.is_done(self.folder, self.config(), self.free)
 
     def run(self) -> None:
         started = time.monotonic()
@@ -90,7 +95,9 @@ class Task(ABC):
 
 
 class StepTask(Task):
-    """Fits the network of a step."""
+    """Fits the network of a step. Its weights are float32 in either precision."""
+
+    free = ("precision",)
 
     def __init__(self, phase: PhaseRun, step: Step):
         folder = phase.step_folder(step)
@@ -142,15 +149,14 @@ class SweepTask(_OfCell):
     Their choice holds in either precision.
     """
 
+    free = ("precision",)
+
     def __init__(self, phase: PhaseRun, cell: Cell, group: int):
         cell = replace(cell, seed=SWEEP_SEED)
         folder = cells.group_folder(cells.sweep_folder(phase.settings.results_dir, cell), group)
         candidates = sweep.groups(phase.candidates(cell))
         super().__init__(phase, cell, sweep.group_title(cell, group, len(candidates)), folder)
         self.candidates = candidates[group]
-
-    def done(self) -> bool:
-        return cells.is_done(self.folder, self.config(), free=("precision",))
 
     def config(self) -> dict:
         return {**self.phase.config_of(self.cell), "candidates": list(map(asdict, self.candidates))}

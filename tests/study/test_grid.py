@@ -23,12 +23,13 @@ from cifake_keras.records import cells
 from cifake_keras.records.cells import Cell
 from cifake_keras.records.mistakes import Mistakes
 from cifake_keras.records.scores import Scores
+from cifake_keras.runtime.errors import UserError
 from cifake_keras.sources import prepared, reading
 from cifake_keras.sources.image_folder import slug
 from cifake_keras.splits import composition
 from cifake_keras.study.phase_run import PhaseRun
 from cifake_keras.study.settings import Settings
-from cifake_keras.study.tasks import read_classifier
+from cifake_keras.study.tasks import CellTask, read_classifier, step_tasks
 
 pytestmark = pytest.mark.slow
 
@@ -105,6 +106,16 @@ def test_mistakes_that_a_finished_study_lacks_are_made(study, data_dir):
 def test_a_changed_setting_is_named(study, data_dir):
     changed = refused(*ARGUMENTS, "--kernel", "nearest", *folders(data_dir, study))
     assert "kernel is bilinear there, nearest now" in changed
+
+
+def test_an_autoencoder_serves_both_precisions_and_a_cell_is_of_one(study, data_dir):
+    wanted = Cell("phase1", "autoencoded", "paper", 1)
+    chosen = {"epochs": 1, "swept": False, "precision": "bfloat16"}
+    run = PhaseRun(wanted.phase, Settings("available", data_dir, study / "results", **chosen))
+    steps = step_tasks(run, run.condition(wanted).steps)
+    assert [task.done() for task in steps] == [True]
+    with pytest.raises(UserError, match="precision is float32 there, bfloat16 now"):
+        CellTask(run, wanted).done()
 
 
 def test_status_counts_the_cells(study):
