@@ -109,7 +109,7 @@ def _number(row: dict, name: str, fractions: bool) -> str:
 
 def _digits(name: str, fractions: bool) -> int | None:
     """None: two digits, wherever they stand."""
-    if name in ("seeds", "n", "n_real", "n_fake"):
+    if name in ("seeds", "n", "n_real", "n_fake", "parameters", "training_seconds"):
         return 0
     if name in form.P_VALUES:
         return None

@@ -15,6 +15,7 @@ HEADINGS = {
     **{"p": "p", "p_holm": "p (Holm)", "p_margin": "p (margin)", "mcnemar_p": "McNemar's p, by seed"},
     **{"classifier_a": "Classifier", "classifier_b": "Classifier"},
     **{"auc_p": "p", "balanced_accuracy_p": "p", "pairs": "Pairs not CIFAKE's"},
+    **{"training_seconds": "Training, s", "milliseconds": "An answer, ms"},
     "balanced_accuracy_fixed": "Balanced accuracy at 0.5",
     "balanced_accuracy_validation": "At the threshold of validation",
 }
@@ -105,7 +106,7 @@ def parts(preset: str) -> tuple[Part, ...]:
             for name in form.ACCURACIES
         ),
         Part("More diverse training sets", tuple(phases), (_DIVERSITY,), ("diversity",)),
-        Part("Systems", (protocol.SYSTEMS_PHASE,), (_SYSTEMS, named["generators"])),
+        Part("Systems", (protocol.SYSTEMS_PHASE,), (_SYSTEMS, _COSTS, named["generators"])),
         Part("What 32 pixels cost", (), (), ("input_size",)),
     )
 
@@ -148,6 +149,15 @@ _SYSTEMS = Section(
     ("classifier", "condition", "test_set"),
     ("seeds", "accuracy", "auc", "balanced_accuracy"),
     is_open=True,
+)
+
+_COSTS = Section(
+    "costs",
+    "What systems cost",
+    "By scripts/costs.py. Training: seconds of one cell with the networks that it needs, as recorded where it was "
+    "trained. An answer: milliseconds an image, in batches, on all cores of one machine.",
+    ("classifier", "condition"),
+    ("parameters", "training_seconds", "milliseconds"),
 )
 
 
