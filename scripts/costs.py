@@ -59,9 +59,9 @@ def costs(results_dir: Path, system: pd.Series) -> dict:
     seen = seen_by(system["classifier"], condition)
     parameters, milliseconds = asked(seen, classifier)
     images, seconds = trained(results_dir, system, condition)
-    kept = tuple(step for step in seen.needed if step.network and not step.training)
-    if kept:
-        _, of_image = asked(replace(seen, steps=kept), classifier)
+    frozen = tuple(step for step in seen.needed if not step.training)
+    if any(step.network for step in frozen):
+        _, of_image = asked(replace(seen, steps=frozen), classifier)
         seconds += images * of_image / 1000
     return {"parameters": parameters, "training_seconds": round(seconds), "milliseconds": round(milliseconds, 2)}
 
