@@ -82,7 +82,7 @@ systems: $(INSTALLED)
 	$(BIN)/cifake-keras run-grid $(SMALL) $(SAVED) $(HEADS) --condition baseline --recipe equal --no-sweep
 	$(BIN)/cifake-keras examine $(SMALL) $(CONDITIONS:%=--condition %)
 	$(BIN)/cifake-keras examine $(SMALL) $(HEADS) --condition baseline
-	$(BIN)/cifake-keras run-grid $(FOLDERS) --phase phase1 --condition baseline --classifier 'bird_lotfi_*' --no-sweep \
+	$(BIN)/cifake-keras run-grid $(FOLDERS) --phase phase1 --condition baseline --classifier 'bird_lotfi*' --no-sweep \
 		$(SAVED)/topologies --results-dir $(PAPER)/results
 	$(MAKE) report RESULTS=$(PAPER)/results
 

@@ -99,7 +99,7 @@ def selection(command: Callable) -> Callable:
             shell_complete=_completed,
             default=["paper"],
             show_default=True,
-            help="May be repeated, and stand for several, as 'bird_lotfi_*' does; docs/study.md explains them.",
+            help="May be repeated, and stand for several, as 'bird_lotfi*' does; docs/study.md explains them.",
         ),
         click.option("--seeds", type=click.IntRange(1), default=1, show_default=True, help="Seeds 1 to N."),
         click.option("--seed", multiple=True, type=click.IntRange(1), help="Only this seed; may be repeated."),

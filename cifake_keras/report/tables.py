@@ -38,13 +38,14 @@ FLOOR = "Floor: a logistic regression on these measures of the image alone, on t
 class _Phase:
     """The finished cells of one phase.
 
-    accuracies: a row a condition x classifier x evaluation x test set. floor: accuracies of the audit's logistic
-    regressions, in percent, by their features and the test set.
+    accuracies: a row a condition x classifier x evaluation x test set, without the topologies that have a table of
+    their own. floor: accuracies of the audit's logistic regressions, in percent, by their features and the test set.
     """
 
     cells: list[FinishedCell]
     grid: pd.DataFrame
     accuracies: pd.DataFrame
+    topologies: pd.DataFrame
     floor: dict[str, dict[str, float]]
 
     @property
@@ -65,7 +66,7 @@ def write(results_dir: Path, console: Console | None = None) -> list[Path]:
     phases, seen = _phases(results_dir)
     every = pd.concat([phase.grid for phase in phases])
     texts = {"grid.csv": form.csv(every)}
-    if len(of_topologies := topologies.table(every)) > 1:
+    if len(of_topologies := pd.concat([phase.topologies for phase in phases])) > 1:
         texts["topologies.csv"] = form.csv(of_topologies)
     numbered = [phase for phase in phases if phase.phase.name in form.COUNTS]
     for phase in numbered:
@@ -105,7 +106,8 @@ def _phases(results_dir: Path) -> tuple[list[_Phase], list[Examined]]:
 def _phase(results_dir: Path, cells: list[FinishedCell], seen: Examined | None) -> _Phase:
     rows = grid.table(cells, seen)
     accuracies = _accuracies(rows, half_widths(seen) if seen else {})
-    return _Phase(cells, rows, accuracies, _floor(results_dir, cells[0]))
+    shown, of_topologies = topologies.without(accuracies), topologies.table(rows, accuracies)
+    return _Phase(cells, rows, shown, of_topologies, _floor(results_dir, cells[0]))
 
 
 def _floor(results_dir: Path, cell: FinishedCell) -> dict[str, dict[str, float]]:
@@ -255,7 +257,7 @@ def _caption(phase: _Phase) -> list[str]:
         form.preset_line(phase.preset),
         f"Images resized to {protocol.IMAGE_SIZE} px, {cell.kernel} kernel. Trained on {cell.n_train:,} "
         f"images, validated on {cell.n_validation:,}; test sets with their images, real + fake.",
-        *(_how_trained(phase, name) for name in protocol.CLASSIFIERS if name in set(phase.grid["classifier"])),
+        *(_how_trained(phase, name) for name in protocol.CLASSIFIERS if name in set(phase.accuracies["classifier"])),
         f"Matched: the perturbed conditions ({_perturbed()}) are tested on perturbed images, "
         "as in the paper. Clean: test images untouched.",
     ]

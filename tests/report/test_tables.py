@@ -153,8 +153,24 @@ def test_topologies_are_compared_in_sample(tmp_path):
     write_cell(tmp_path, accuracy=0.5)
     tables.write(tmp_path)
     first, second = read(tmp_path, "topologies.csv").to_dict("records")
-    assert (first["filters"], first["dense"], first["seeds"], first["accuracy"], first["tpr"]) == (32, 1, 1, 90, 50)
-    assert (second["filters"], second["dense"], second["seeds"], round(second["accuracy"], 6)) == (16, 0, 2, 85)
+    assert (first["filters"], first["dense"], first["units"], first["seeds"]) == (32, 1, 64, 1)
+    assert (first["accuracy"], first["tpr"], first["validation_accuracy"]) == (90, 50, 94)
+    assert first["half_width"] == pytest.approx(2.7, abs=0.1), "of its images, as in Table 3"
+    assert (second["filters"], second["dense"], second["units"], second["seeds"]) == (16, 0, 0, 2)
+    assert round(second["accuracy"], 6) == 85
+
+
+def test_topologies_do_not_bury_the_other_classifiers_of_table_3(tmp_path):
+    for name in ("bird_lotfi_16x3", "bird_lotfi_dense_32x2"):
+        write_cell(tmp_path, classifier=name)
+    tables.write(tmp_path)
+    assert text(tmp_path, "table3.md").count("matched evaluation") == 2, "they alone are shown"
+    write_cell(tmp_path, classifier="bird_lotfi")
+    tables.write(tmp_path)
+    assert set(read(tmp_path, "table3.csv")["classifier"]) == {"bird_lotfi"}
+    assert "filters alone" not in text(tmp_path, "table3.md")
+    assert len(read(tmp_path, "grid.csv")["classifier"].unique()) == 3
+    assert len(read(tmp_path, "topologies.csv")) == 3
 
 
 def test_grid_has_every_metric_in_the_protocols_order(tmp_path):
