@@ -171,7 +171,7 @@ def _sections() -> tuple[Section, ...]:
             "Every generator against the same photographs, all cut to one size and compressed alike before they are "
             "resized. Balanced accuracy in percent, at probability 0.5 and at the threshold that is best for the "
             "validation images.",
-            ("condition", "evaluation", "generator"),
+            ("condition", "classifier", "evaluation", "generator"),
             ("auc", "balanced_accuracy_fixed", "balanced_accuracy_validation", "n_real", "n_fake"),
         ),
         Section(
@@ -179,7 +179,7 @@ def _sections() -> tuple[Section, ...]:
             "The way to 32 pixels",
             "The same photographs and fakes, clean, the mean over generators: direct, or by way of 64 pixels and JPEG, "
             "as tiny-imagenet's photographs are; resized with each kernel.",
-            ("condition", "photographs", "fakes", "kernel"),
+            ("condition", "classifier", "photographs", "fakes", "kernel"),
             ("auc", "balanced_accuracy_fixed", "balanced_accuracy_validation"),
         ),
         Section(
@@ -188,7 +188,7 @@ def _sections() -> tuple[Section, ...]:
             "In percent, with the half-width of the 95% interval over seeds and test images together. Matched: "
             "perturbed conditions are tested on perturbed images, as in the paper; clean: test images untouched. "
             "Inside: whether the paper's number lies in the interval.",
-            ("condition", "evaluation", "test_set"),
+            ("condition", "classifier", "evaluation", "test_set"),
             (
                 "seeds",
                 "accuracy",
@@ -205,14 +205,14 @@ def _sections() -> tuple[Section, ...]:
             "Conditions compared",
             "A minus B in points, on the same images and seeds. "
             "Holm's correction is over all comparisons of the phase.",
-            ("a", "b", "evaluation", "test_set"),
+            ("a", "b", "classifier", "evaluation", "test_set"),
             ("difference", "p", "p_holm", "mcnemar_p"),
         ),
         Section(
             "matrix",
             "Every classifier on every path",
             "Tells a classifier that learnt something more general from test images that were made easier or harder.",
-            ("condition", "path", "test_set"),
+            ("condition", "classifier", "path", "test_set"),
             (*rates, "auc"),
         ),
         Section(
@@ -221,7 +221,7 @@ def _sections() -> tuple[Section, ...]:
             "Clean images: as they are; without those that are in the training set, pixel for pixel; all "
             "compressed as CIFAKE's files are; resized with another kernel. The difference is from the baseline, "
             "on the same images; its p-values are not corrected.",
-            ("condition", "control", "test_set"),
+            ("condition", "classifier", "control", "test_set"),
             (*rates, "difference", "p"),
         ),
         Section(
@@ -236,7 +236,7 @@ def _sections() -> tuple[Section, ...]:
             "breakdown",
             "By source, generator and CIFAR-10 class",
             "Matched: the share of right answers, apart for real images (TNR) and fakes (TPR).",
-            ("condition", "test_set", "by", "group", "rate"),
+            ("condition", "classifier", "test_set", "by", "group", "rate"),
             ("value", "n"),
         ),
         Section(
@@ -245,7 +245,7 @@ def _sections() -> tuple[Section, ...]:
             "A row a seed. Thresholds: fixed at 0.5; chosen on validation images by balanced accuracy, and "
             "frozen; the oracle, chosen on the test images themselves, which no user has. Values are of kept "
             "scores, good to three digits.",
-            ("condition", "seed", "evaluation", "test_set", "threshold_choice"),
+            ("condition", "classifier", "seed", "evaluation", "test_set", "threshold_choice"),
             ("threshold", *METRICS),
             fractions=True,
         ),
@@ -255,7 +255,7 @@ def _sections() -> tuple[Section, ...]:
             "How far importance is spread over the pixels of in-sample test images drawn at random. More "
             "dispersed: higher entropy, lower Gini, lower share of the top 10%. Differences are from the condition "
             "named, on the same images; p (Holm) is corrected over the whole table.",
-            ("condition", "method", "measure", "against"),
+            ("condition", "classifier", "method", "measure", "against"),
             ("value", "difference", "p", "p_holm", "n"),
             fractions=True,
         ),

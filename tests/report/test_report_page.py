@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from support import write_cell
 from test_evidence import examine, logits
 
 from cifake_keras.records.mistakes import Mistakes
@@ -61,6 +62,18 @@ def test_answers_count_the_verdicts_of_a_pair():
     several = pd.concat([verdicts, verdicts.assign(classifier_b="bird_lotfi")])
     told = list(answers.sentences({"verdicts": several}, parts.NAMES))
     assert len(told) == 2 and f"Baseline ({parts.NAMES['bird_lotfi']})" in told[1]
+
+
+def test_rows_of_several_classifiers_say_whose_they_are(tmp_path):
+    def cells() -> list[str]:
+        tables.write(tmp_path)
+        table = page.write(tmp_path).read_text().partition('data-file="tables/table3.csv"')[2].partition("</table>")[0]
+        return re.findall(r"<td[^>]*>([^<]*)", table)
+
+    write_cell(tmp_path)
+    assert "The paper&#39;s CNN" not in cells(), "all are"
+    write_cell(tmp_path, classifier="bird_lotfi")
+    assert cells().count("The paper&#39;s CNN") == cells().count("Bird &amp; Lotfi&#39;s CNN") == 2 * 3
 
 
 def pictures(html: str) -> list[np.ndarray]:
