@@ -1,11 +1,11 @@
 """By validation accuracy, of how many training images reconstructions should take the place.
 
-Trains every condition with a mixture on CIFAKE alone (phase diverse0, recipe equal) with the sweeps' seed and each of
-SHARES, below results/shares, where a finished cell is not trained again. Writes results/shares.csv, a row a condition
-and share. The study keeps the half that the literature has; no test image is looked at.
+Trains every condition with a mixture on CIFAKE alone (phase diverse0, recipe equal) with each of SHARES and each seed
+of the study, below results/shares, where a finished cell is not trained again. The autoencoders, and the cells of one
+half, are the study's own, by `make systems`. Writes results/shares.csv, a row a condition, share and seed. The study
+keeps the half that the literature has; no test image is looked at.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,9 +21,9 @@ from cifake_keras.runtime.errors import UserError
 from cifake_keras.splits import composition
 from cifake_keras.study.settings import Settings
 
-SHARES = (0.25, 0.5, 0.75)
-MIXED = [name for name, condition in protocol.CONDITIONS.items() if condition.mixture]
-WANTED = [Cell(protocol.SYSTEMS_PHASE, name, "paper", protocol.SWEEP_SEED) for name in MIXED]
+SHARES = (0.25, 0.75)
+MIXED = {name: of.mixture for name, of in protocol.CONDITIONS.items() if of.mixture}
+WANTED = [Cell(protocol.SYSTEMS_PHASE, name, "paper", seed) for name in MIXED for seed in range(1, 6)]
 
 
 @dataclass(frozen=True)
@@ -38,33 +38,47 @@ class Shared(Settings):
 
 
 def train(settings: Settings, share: float, jobs: int) -> Path:
-    """The folder of its cells. All shares have the autoencoders of the first."""
+    """The folder of its cells."""
     from cifake_keras.study import grid
 
-    results_dir, first = (settings.results_dir / f"shares/{100 * of:.0f}" for of in (share, SHARES[0]))
-    places = {"results_dir": results_dir, "saved_models_dir": results_dir / "saved_models"}
-    shared = Shared(**vars(replace(settings, **places)), share=share)
-    for step in {step for cell in WANTED for step in shared.condition(cell.condition).needed if step.training}:
-        link, target = (
-            cells.step_folder(of, protocol.SYSTEMS_PHASE, step.name, protocol.SWEEP_SEED) for of in (results_dir, first)
-        )
-        if link != target and not link.exists():
-            link.parent.mkdir(parents=True, exist_ok=True)
-            link.symlink_to(target.absolute())
-    grid.run(WANTED, shared, processes.Local(jobs))
-    return results_dir
-
-
-def rows(share: float, folder: Path) -> Iterator[dict]:
+    folder = settings.results_dir / f"shares/{100 * share:.0f}"
     for cell in WANTED:
-        accuracy = cells.read_metrics(cell.folder(folder))["validation_accuracy"]
-        yield {"condition": cell.condition, "share": share, "validation_accuracy": accuracy}
+        _link_autoencoders(cell, settings, folder)
+    there = replace(settings, results_dir=folder, saved_models_dir=folder / "saved_models")
+    grid.run(WANTED, Shared(**vars(there), share=share), processes.Local(jobs))
+    return folder
+
+
+def _link_autoencoders(cell: Cell, settings: Settings, folder: Path) -> None:
+    """Raises UserError where the study has not trained them."""
+    for step in (step for step in settings.condition(cell.condition).needed if step.training):
+        folders = (folder, settings.results_dir)
+        link, trained = (cells.step_folder(of, cell.phase, step.name, cell.seed) for of in folders)
+        if not (trained / cells.WEIGHTS).exists():
+            raise UserError(f"There is no network in {trained}; `make systems` trains it.")
+        link.parent.mkdir(parents=True, exist_ok=True)
+        if not link.exists():
+            link.symlink_to(trained.absolute())
+
+
+def table(settings: Settings, jobs: int) -> pd.DataFrame:
+    """Sorted; the study's own cells are among them, each with the share of its condition."""
+    rows = [_row(cell, MIXED[cell.condition].share, settings.results_dir) for cell in WANTED]
+    for share in SHARES:
+        folder = train(settings, share, jobs)
+        rows += [_row(cell, share, folder) for cell in WANTED]
+    return pd.DataFrame(rows).sort_values(["condition", "share", "seed"])
+
+
+def _row(cell: Cell, share: float, results_dir: Path) -> dict:
+    accuracy = cells.read_metrics(cell.folder(results_dir))["validation_accuracy"]
+    return {"condition": cell.condition, "share": share, "seed": cell.seed, "validation_accuracy": accuracy}
 
 
 @click.command()
 @click.option("--data-dir", type=click.Path(path_type=Path), default="paper/data", show_default=True)
 @click.option("--validation-files", type=click.Path(path_type=Path), help="Folder of the authors' validation lists.")
-@click.option("--results-dir", type=click.Path(path_type=Path), default="results", show_default=True)
+@click.option("--results-dir", type=click.Path(path_type=Path), default="paper/results", show_default=True)
 @click.option("--jobs", type=click.IntRange(1), default=processes.cores, show_default="one a core")
 def main(data_dir: Path, validation_files: Path | None, results_dir: Path, jobs: int) -> None:
     processes.import_tensorflow()
@@ -80,11 +94,11 @@ def main(data_dir: Path, validation_files: Path | None, results_dir: Path, jobs:
             precision=resolve_precision("auto"),
             validation_files=composition.read_validation_files(validation_files),
         )
-        table = pd.DataFrame([row for share in SHARES for row in rows(share, train(settings, share, jobs))])
+        shares = table(settings, jobs)
     except UserError as error:
         raise click.UsageError(str(error)) from error
-    print(table.to_string(index=False))
-    files.write_text(results_dir / "shares.csv", table.to_csv(index=False, float_format="%.6f"))
+    print(shares.pivot_table("validation_accuracy", "condition", "share").to_string())
+    files.write_text(results_dir / "shares.csv", shares.to_csv(index=False, float_format="%.6f"))
 
 
 if __name__ == "__main__":
